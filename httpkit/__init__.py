@@ -1,0 +1,1 @@
+"""httpkit: an HTTP client."""

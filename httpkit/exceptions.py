@@ -1,0 +1,197 @@
+"""Every error that a call can raise, and the warnings.
+
+One tree, with the names that programs written for requests catch. Each error is a `RequestException`, hence an `OSError`,
+and where Python has a builtin for the same fault it is that builtin as well: a `Timeout` is a `TimeoutError`, an
+`InvalidURL` is a `ValueError`. Errors carry `request` and `response` where there are any. Nothing here knows urllib3,
+http.client or ssl: translating their errors is `_wire.errors`' work.
+"""
+
+from __future__ import annotations
+
+import builtins
+import json as _json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .models import PreparedRequest, Request, Response
+
+__all__ = [
+    "BodyNotReplayable",
+    "ChunkedEncodingError",
+    "ConnectTimeout",
+    "ConnectionError",
+    "ContentDecodingError",
+    "FileModeWarning",
+    "HTTPError",
+    "InvalidHeader",
+    "InvalidJSONError",
+    "InvalidProxyURL",
+    "InvalidSchema",
+    "InvalidURL",
+    "JSONDecodeError",
+    "MissingSchema",
+    "ProxyError",
+    "ReadTimeout",
+    "RequestException",
+    "RequestsDependencyWarning",
+    "RequestsWarning",
+    "RetryError",
+    "SSLError",
+    "StreamConsumedError",
+    "Timeout",
+    "TooManyRedirects",
+    "URLRequired",
+    "UnrewindableBodyError",
+]
+
+
+class RequestException(OSError):
+    """Something went wrong with a call. The root of every error that httpkit raises for one.
+
+    *request* and *response* may be given by keyword; an error with a response finds the request on it.
+    """
+
+    request: Request | PreparedRequest | None
+    response: Response | None
+
+    def __init__(
+        self,
+        *args: Any,
+        request: Request | PreparedRequest | None = None,
+        response: Response | None = None,
+    ) -> None:
+        super().__init__(*args)
+        self.response = response
+        # A Response is false for a 4xx or 5xx: compare with None.
+        self.request = getattr(response, "request", None) if request is None else request
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # OSError pickles through its arguments alone, which would lose request and response.
+        return (_rebuild, (type(self), self.args), self.__dict__)
+
+
+def _rebuild(cls: type[RequestException], args: tuple[Any, ...]) -> RequestException:
+    """Unpickle an error without running a subclass's own `__init__`, whose signature is unknown."""
+    error = cls.__new__(cls, *args)
+    error.args = args
+    return error
+
+
+class InvalidJSONError(RequestException):
+    """The value given as `json=` cannot be written as JSON, or the body of a response is not JSON."""
+
+
+class JSONDecodeError(InvalidJSONError, _json.JSONDecodeError):
+    """The body of a response is not JSON. Also a `json.JSONDecodeError`, hence a `ValueError`.
+
+    Carries `msg`, `doc`, `pos`, `lineno` and `colno` as the standard library's error does.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # The standard error computes line and column and keeps one message; OSError must see that message alone, or it
+        # would take two arguments for errno and strerror.
+        if len(args) == 3:
+            _json.JSONDecodeError.__init__(self, *args)
+        InvalidJSONError.__init__(self, *self.args, **kwargs)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_rebuild_json_error, (type(self), (self.msg, self.doc, self.pos)), self.__dict__)
+
+
+def _rebuild_json_error(cls: type[JSONDecodeError], args: tuple[str, str, int]) -> JSONDecodeError:
+    return cls(*args)
+
+
+class HTTPError(RequestException):
+    """The server answered with a 4xx or 5xx status, and `raise_for_status()` was asked to object."""
+
+
+class ConnectionError(RequestException, builtins.ConnectionError):
+    """The connection could not be made, or broke before an answer arrived."""
+
+
+class ProxyError(ConnectionError):
+    """The proxy could not be reached, or refused to serve."""
+
+
+class SSLError(ConnectionError):
+    """TLS could not be established: the certificate does not verify, or the two sides agree on no parameters."""
+
+
+class Timeout(RequestException, TimeoutError):
+    """The time that the call was given is over. Catches `ConnectTimeout` and `ReadTimeout`."""
+
+
+class ConnectTimeout(ConnectionError, Timeout):
+    """No connection within the connect timeout. Nothing of the request was sent, so it is safe to try again."""
+
+
+class ReadTimeout(Timeout):
+    """The server sent nothing for as long as the read timeout."""
+
+
+class URLRequired(RequestException):
+    """A URL is needed to make a request."""
+
+
+class TooManyRedirects(RequestException):
+    """More redirects than `Session.max_redirects`; `response` is the last one, with its history."""
+
+
+class MissingSchema(RequestException, ValueError):
+    """The URL has no scheme (`https://` or `http://`)."""
+
+
+class InvalidSchema(RequestException, ValueError):
+    """No adapter serves the URL's scheme, or support for the scheme is not installed."""
+
+
+class InvalidURL(RequestException, ValueError):
+    """The URL cannot be used; the message says which part and why."""
+
+
+class InvalidHeader(RequestException, ValueError):
+    """A field name or value that could not be sent without changing the message around it (RFC 9110 §5)."""
+
+
+class InvalidProxyURL(InvalidURL):
+    """The URL of a proxy cannot be used."""
+
+
+class ChunkedEncodingError(RequestException):
+    """The body of a response ended early or its chunks are malformed."""
+
+
+class ContentDecodingError(RequestException):
+    """The body of a response does not decode as its Content-Encoding says."""
+
+
+class StreamConsumedError(RequestException, TypeError):
+    """The body of the response was already read as a stream and is gone."""
+
+
+class RetryError(RequestException):
+    """The retries that the adapter was given are used up."""
+
+
+class UnrewindableBodyError(RequestException):
+    """The body of a request could not be taken back to where it began."""
+
+
+class BodyNotReplayable(UnrewindableBodyError):
+    """The request would have to be sent again, and its body can be read once only.
+
+    Give the body as bytes, a seekable file or an iterable that can be iterated twice.
+    """
+
+
+class RequestsWarning(Warning):
+    """Base of httpkit's warnings."""
+
+
+class FileModeWarning(RequestsWarning, DeprecationWarning):
+    """A file was opened in text mode where its size in bytes is needed."""
+
+
+class RequestsDependencyWarning(RequestsWarning):
+    """A dependency has a version that httpkit was not tested with."""

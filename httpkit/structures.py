@@ -1,0 +1,178 @@
+"""Containers: the case-insensitive mapping that holds fields, and the mapping behind `codes`.
+
+Nothing here knows HTTP beyond the fact that field names compare without regard to case and may repeat (RFC 9110 §5.1,
+§5.2). What a field's value means is `_message.fields`' business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
+
+__all__ = ["CaseInsensitiveDict", "LookupDict", "from_key_val_list", "to_key_val_list"]
+
+V = TypeVar("V")
+D = TypeVar("D")
+
+
+class CaseInsensitiveDict(MutableMapping[str, V], Generic[V]):
+    """A mapping whose keys compare without regard to case and keep the case in which they were last set.
+
+    A key that was added more than once with `add()` keeps its repeats: `getlist()` gives them one by one, subscription
+    joins them with a comma and a space, as RFC 9110 §5.3 allows for every field but Set-Cookie. Setting a key replaces all
+    its repeats.
+    """
+
+    _store: dict[str, tuple[str, V]]
+    _repeats: dict[str, list[V]] | None
+
+    def __init__(self, data: Mapping[str, V] | Iterable[tuple[str, V]] | None = None, **kwargs: V) -> None:
+        self._store = {}
+        self._repeats = None
+        if data is not None:
+            repeats = getattr(data, "_repeats", None) if isinstance(data, CaseInsensitiveDict) else None
+            self.update(data, **kwargs)
+            if repeats:
+                self._repeats = {
+                    name: list(values) for name, values in repeats.items() if name in self._store
+                }
+        elif kwargs:
+            self.update(**kwargs)
+
+    @classmethod
+    def from_pairs(cls, pairs: Iterable[tuple[str, V]]) -> CaseInsensitiveDict[V]:
+        """The mapping of fields in the order in which they arrived, with repeats kept."""
+        fields = cls()
+        for name, value in pairs:
+            fields.add(name, value)
+        return fields
+
+    def __setitem__(self, key: str, value: V) -> None:
+        lower = key.lower()
+        self._store[lower] = (key, value)
+        if self._repeats:
+            self._repeats.pop(lower, None)
+
+    def __getitem__(self, key: str) -> V:
+        return self._store[key.lower()][1]
+
+    def __delitem__(self, key: str) -> None:
+        lower = key.lower()
+        del self._store[lower]
+        if self._repeats:
+            self._repeats.pop(lower, None)
+
+    def __iter__(self) -> Iterator[str]:
+        return (cased for cased, _ in self._store.values())
+
+    def __len__(self) -> int:
+        return len(self._store)
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, (str, bytes)) and key.lower() in self._store
+
+    @overload
+    def get(self, key: str, /) -> V | None: ...
+    @overload
+    def get(self, key: str, /, default: V | D) -> V | D: ...
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value of *key*, or *default*."""
+        item = self._store.get(key.lower())
+        return default if item is None else item[1]
+
+    def add(self, key: str, value: V) -> None:
+        """Add one more value for *key*, after those that it has."""
+        lower = key.lower()
+        present = self._store.get(lower)
+        if present is None:
+            self._store[lower] = (key, value)
+            return
+        if self._repeats is None:
+            self._repeats = {}
+        self._repeats.setdefault(lower, [present[1]]).append(value)
+        separator: Any = b", " if isinstance(value, bytes) else ", "
+        self._store[lower] = (present[0], cast(Any, present[1]) + separator + value)
+
+    def getlist(self, key: str) -> list[V]:
+        """Every value of *key* in the order in which it was added; empty when there is none."""
+        lower = key.lower()
+        if self._repeats and lower in self._repeats:
+            return list(self._repeats[lower])
+        present = self._store.get(lower)
+        return [] if present is None else [present[1]]
+
+    def lower_items(self) -> Iterator[tuple[str, V]]:
+        """Like `items()`, with the keys in lower case."""
+        return ((lower, value) for lower, (_, value) in self._store.items())
+
+    def multi_items(self) -> Iterator[tuple[str, V]]:
+        """Like `items()`, with one pair for each repeat."""
+        for lower, (cased, value) in self._store.items():
+            if self._repeats and lower in self._repeats:
+                yield from ((cased, repeat) for repeat in self._repeats[lower])
+            else:
+                yield cased, value
+
+    def copy(self) -> CaseInsensitiveDict[V]:
+        """A copy that shares no state with this one."""
+        twin = type(self).__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        twin._store = self._store.copy()
+        twin._repeats = {k: list(v) for k, v in self._repeats.items()} if self._repeats else None
+        return twin
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        theirs = other if isinstance(other, CaseInsensitiveDict) else CaseInsensitiveDict(other)
+        return dict(self.lower_items()) == dict(theirs.lower_items())
+
+    __hash__ = None  # type: ignore[assignment]  # mutable, as a dict is
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update({"_repeats": None, **state})
+
+    def __repr__(self) -> str:
+        return str(dict(self.items()))
+
+
+class LookupDict(dict[str, Any]):
+    """A mapping whose keys are attributes as well. Subscription gives None for a key that does not exist."""
+
+    name: str | None
+
+    def __init__(self, name: str | None = None) -> None:
+        self.name = name
+        super().__init__()
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, key: str) -> Any: ...
+
+    def __getitem__(self, key: str) -> Any:
+        return self.__dict__.get(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value of *key*, or *default*."""
+        return self.__dict__.get(key, default)
+
+    def __repr__(self) -> str:
+        return f"<lookup '{self.name}'>"
+
+
+def to_key_val_list(value: Any) -> list[tuple[Any, Any]] | None:
+    """The pairs of a mapping, or of an iterable of pairs, as a list; None stays None.
+
+    Raises ValueError for a str, bytes, bool or int, whose items are no pairs.
+    """
+    if value is None:
+        return None
+    if isinstance(value, (str, bytes, bool, int)):
+        raise ValueError(f"cannot read key and value pairs from {type(value).__name__} {str(value)[:40]!r}")
+    return list(value.items() if isinstance(value, Mapping) else value)
+
+
+def from_key_val_list(value: Any) -> dict[Any, Any] | None:
+    """An insertion-ordered dict of the pairs of *value*; None stays None. Errors as `to_key_val_list`."""
+    pairs = to_key_val_list(value)
+    return None if pairs is None else dict(pairs)

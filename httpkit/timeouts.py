@@ -1,0 +1,86 @@
+"""Timeouts: how long each phase of an exchange may take. A value and its reading, no clock.
+
+The default is finite, because a server that hangs must not hang the program: ten seconds to connect, sixty between two
+receives.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["DEFAULT_TIMEOUT", "NO_LIMIT", "Timeout"]
+
+
+@dataclass(frozen=True)
+class Timeout:
+    """Limits in seconds; None is no limit.
+
+    *connect* bounds making the connection to one address, TLS included. *read* bounds each wait for bytes from the server,
+    not the whole body. Raises ValueError for a limit that is zero, negative or not a number.
+    """
+
+    connect: float | None = 10.0
+    read: float | None = 60.0
+
+    def __post_init__(self) -> None:
+        for name in ("connect", "read"):
+            _check(name, getattr(self, name))
+
+    @classmethod
+    def of(cls, value: Any) -> Timeout:
+        """The timeout that *value* stands for.
+
+        A number of seconds for both phases, a `(connect, read)` pair, a `Timeout`, a `urllib3.Timeout`, or None for no
+        limit. Raises ValueError for anything else.
+        """
+        if isinstance(value, Timeout):
+            return value
+        if value is None:
+            return NO_LIMIT
+        if isinstance(value, (tuple, list)):
+            if len(value) != 2:
+                raise ValueError(
+                    f"timeout={value!r}: a tuple has two items, (connect, read); give one number to use it for both"
+                )
+            return cls(*value)
+        if hasattr(value, "connect_timeout") and hasattr(value, "read_timeout"):
+            return _from_urllib3(value)
+        return cls(value, value)
+
+
+def _check(name: str, seconds: object) -> None:
+    if seconds is None:
+        return
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        try:
+            seconds = float(seconds)  # type: ignore[arg-type]  # Decimal and numpy numbers are welcome
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"timeout: {name} is {seconds!r}; give seconds as a number, a (connect, read) pair, or None"
+            ) from None
+        if isinstance(seconds, bool):
+            raise ValueError(f"timeout: {name} is {seconds!r}; give seconds as a number")
+    if not seconds > 0 or math.isnan(seconds):
+        raise ValueError(
+            f"timeout: {name} is {seconds!r}; it must be more than 0 seconds, or None for no limit"
+        )
+
+
+def _from_urllib3(value: Any) -> Timeout:
+    """urllib3 has three answers: a number, None for no limit, and a sentinel for the socket module's own default."""
+
+    def seconds(limit: object) -> float | None:
+        return float(limit) if isinstance(limit, (int, float)) else None
+
+    total = seconds(value.total)
+    limits = [seconds(value._connect), seconds(value._read)]
+    connect, read = (
+        total if limit is None else limit if total is None else min(limit, total) for limit in limits
+    )
+    return Timeout(connect, read)
+
+
+NO_LIMIT = Timeout(None, None)
+DEFAULT_TIMEOUT = Timeout()
