@@ -1,1 +1,162 @@
-"""httpkit: an HTTP client."""
+"""httpkit, an HTTP client with the interface of requests and safe defaults.
+
+    >>> import httpkit
+    >>> response = httpkit.get("https://api.example.com/items", params={"page": 2}, timeout=5)
+    >>> response.raise_for_status().json()
+
+This is the door: the public names and nothing else. Each is loaded when it is first asked for, so `import httpkit` is cheap.
+"""
+
+from __future__ import annotations
+
+import logging as _logging
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING, Any
+
+from .__version__ import (
+    __author__,
+    __author_email__,
+    __build__,
+    __cake__,
+    __copyright__,
+    __description__,
+    __license__,
+    __title__,
+    __url__,
+    __version__,
+)
+
+if TYPE_CHECKING:
+    from . import (
+        adapters,
+        api,
+        auth,
+        certs,
+        compat,
+        cookies,
+        exceptions,
+        help,
+        hooks,
+        models,
+        packages,
+        redirects,
+        sessions,
+        status_codes,
+        structures,
+        timeouts,
+        utils,
+    )
+    from .api import delete, get, head, options, patch, post, put, request
+    from .exceptions import (
+        BodyNotReplayable,
+        ConnectionError,
+        ConnectTimeout,
+        FileModeWarning,
+        HTTPError,
+        JSONDecodeError,
+        ReadTimeout,
+        RequestException,
+        Timeout,
+        TooManyRedirects,
+        URLRequired,
+    )
+    from .models import PreparedRequest, Request, Response
+    from .sessions import Session, session
+    from .status_codes import codes
+
+__all__ = [
+    "BodyNotReplayable",
+    "ConnectTimeout",
+    "ConnectionError",
+    "FileModeWarning",
+    "HTTPError",
+    "JSONDecodeError",
+    "PreparedRequest",
+    "ReadTimeout",
+    "Request",
+    "RequestException",
+    "Response",
+    "Session",
+    "Timeout",
+    "TooManyRedirects",
+    "URLRequired",
+    "__author__",
+    "__author_email__",
+    "__build__",
+    "__cake__",
+    "__copyright__",
+    "__description__",
+    "__license__",
+    "__title__",
+    "__url__",
+    "__version__",
+    "adapters",
+    "api",
+    "auth",
+    "certs",
+    "codes",
+    "compat",
+    "cookies",
+    "delete",
+    "exceptions",
+    "get",
+    "head",
+    "help",
+    "hooks",
+    "models",
+    "options",
+    "packages",
+    "patch",
+    "post",
+    "put",
+    "redirects",
+    "request",
+    "session",
+    "sessions",
+    "status_codes",
+    "structures",
+    "timeouts",
+    "utils",
+]
+
+#: Where each name that is not a module lives.
+_HOMES = {
+    **dict.fromkeys(("delete", "get", "head", "options", "patch", "post", "put", "request"), "api"),
+    **dict.fromkeys(("PreparedRequest", "Request", "Response"), "models"),
+    **dict.fromkeys(("Session", "session"), "sessions"),
+    "codes": "status_codes",
+    **dict.fromkeys(
+        (
+            "BodyNotReplayable",
+            "ConnectTimeout",
+            "ConnectionError",
+            "FileModeWarning",
+            "HTTPError",
+            "JSONDecodeError",
+            "ReadTimeout",
+            "RequestException",
+            "Timeout",
+            "TooManyRedirects",
+            "URLRequired",
+        ),
+        "exceptions",
+    ),
+}
+
+_logging.getLogger(__name__).addHandler(_logging.NullHandler())
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is not None:
+        value: Any = getattr(_import_module(f"{__name__}.{home}"), name)
+    elif name in __all__:
+        value = _import_module(f"{__name__}.{name}")
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

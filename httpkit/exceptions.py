@@ -166,7 +166,7 @@ class ContentDecodingError(RequestException):
     """The body of a response does not decode as its Content-Encoding says."""
 
 
-class StreamConsumedError(RequestException, TypeError):
+class StreamConsumedError(RequestException, TypeError, RuntimeError):
     """The body of the response was already read as a stream and is gone."""
 
 

@@ -6,11 +6,24 @@ receives.
 
 from __future__ import annotations
 
+import enum
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, Literal
 
-__all__ = ["DEFAULT_TIMEOUT", "NO_LIMIT", "Timeout"]
+__all__ = ["DEFAULT_TIMEOUT", "NO_LIMIT", "UNSET", "Timeout", "Unset"]
+
+
+class _Unset(enum.Enum):
+    UNSET = "UNSET"
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+#: Stands for "nothing was said", where None already means "no limit".
+UNSET: Final = _Unset.UNSET
+Unset = Literal[_Unset.UNSET]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,156 @@
+"""The life of a call, without I/O.
+
+Generators that say what happens next and are told how it went. They yield effects: `Send` (one exchange, the only door
+out), `RunHooks`, `Hop` (a redirect's request, with all that a request gets) and `Drain`. A session performs the effects; an
+asynchronous session would perform the same ones.
+
+The order carries meaning. Cookies are kept from each response before anything else looks at it, so none is lost on one that
+is followed by another request; hooks, by which auth answers challenges, run once for each hop; redirects are outermost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from http.cookiejar import CookieJar
+from typing import Any, Protocol, Union
+
+from . import redirects
+from .auth import AuthBase
+from .cookies import _copy_cookie_jar, extract_cookies_to_jar, merge_cookies
+from .exceptions import TooManyRedirects
+from .models import PreparedRequest, Response
+
+__all__ = ["Drain", "Effect", "Hop", "RunHooks", "Send", "Steering", "exchange", "follow_redirects", "next_request"]
+
+
+@dataclass(frozen=True)
+class Send:
+    """Send *request* by the adapter that serves it."""
+
+    request: PreparedRequest
+
+
+@dataclass(frozen=True)
+class RunHooks:
+    """Let the hooks of *request* see, and perhaps replace, *response*."""
+
+    request: PreparedRequest
+    response: Response
+
+
+@dataclass(frozen=True)
+class Hop:
+    """Send *request*, the next of a chain of redirects, and give back its response unfollowed."""
+
+    request: PreparedRequest
+    proxies: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Drain:
+    """Read *response* to its end and release its connection."""
+
+    response: Response
+
+
+Effect = Union[Send, RunHooks, Hop, Drain]
+Exchange = Generator[Effect, Response, Response]
+
+
+class Steering(Protocol):
+    """What a session decides about redirects. A subclass that overrides one of these steers every hop."""
+
+    max_redirects: int
+    cookies: CookieJar
+
+    def get_redirect_target(self, resp: Response) -> str | None: ...
+    def should_strip_auth(self, old_url: str, new_url: str) -> bool: ...
+    def rebuild_method(self, prepared_request: PreparedRequest, response: Response) -> None: ...
+    def rebuild_proxies(self, prepared_request: PreparedRequest, proxies: Any) -> dict[str, str]: ...
+    def rebuild_auth(self, prepared_request: PreparedRequest, response: Response) -> None: ...
+
+
+def exchange(request: PreparedRequest, jar: CookieJar) -> Exchange:
+    """One hop: send, keep cookies, run the hooks, keep the cookies of what they sent in between."""
+    response = yield Send(request)
+    _keep_cookies(jar, request, response)
+    if request.hooks and request.hooks.get("response"):
+        sent = response
+        response = yield RunHooks(request, response)
+        if response is not sent:
+            for earlier in response.history:
+                _keep_cookies(jar, earlier.request, earlier)
+            _keep_cookies(jar, request, response)
+    return response
+
+
+def _keep_cookies(jar: CookieJar, request: PreparedRequest, response: Response) -> None:
+    # A hook may have put anything in the place of a response.
+    raw = getattr(response, "raw", None)
+    if raw is not None:
+        extract_cookies_to_jar(jar, request, raw)
+
+
+def follow_redirects(
+    response: Response, request: PreparedRequest, steering: Steering, proxies: Any
+) -> Generator[Effect, Response, None]:
+    """The hops after *response*, until one that is no redirect.
+
+    Raises TooManyRedirects, which carries the last response with its history.
+    """
+    history: list[Response] = []
+    target = steering.get_redirect_target(response)
+    while target:
+        response.history = history[:]
+        history.append(response)
+        yield Drain(response)
+        if len(history) > steering.max_redirects:
+            raise TooManyRedirects(
+                f"{len(history)} redirects, and {steering.max_redirects} are allowed (max_redirects); "
+                f"the last asked for {target[:200]!r}",
+                response=response,
+            )
+        request, proxies = next_request(response, request, target, steering, proxies)
+        response = yield Hop(request, proxies)
+        target = steering.get_redirect_target(response)
+
+
+def next_request(
+    response: Response, request: PreparedRequest, target: str, steering: Steering, proxies: Any
+) -> tuple[PreparedRequest, dict[str, str]]:
+    """The request that a redirect to *target* asks for, and the proxies for it.
+
+    Derived from the request before it, so whatever a hop dropped stays dropped.
+    """
+    following = request.copy()
+    following.url = redirects.next_url(response, request, target)
+    steering.rebuild_method(following, response)
+    if response.status_code not in (307, 308):
+        redirects.drop_body(following)
+    crossing = steering.should_strip_auth(request.url or "", following.url)
+    if crossing:
+        redirects.drop_credentials(following, _belongs_to_auth)
+    _carry_cookies(following, request, response, steering.cookies, crossing=crossing)
+    proxies = steering.rebuild_proxies(following, proxies)
+    steering.rebuild_auth(following, response)
+    redirects.rewind(following)
+    return following, proxies
+
+
+def _belongs_to_auth(hook: object) -> bool:
+    """True for a bound method of an auth handler: the credentials it would answer with belong to the first origin."""
+    return isinstance(getattr(hook, "__self__", None), AuthBase)
+
+
+def _carry_cookies(
+    following: PreparedRequest, request: PreparedRequest, response: Response, jar: CookieJar, *, crossing: bool
+) -> None:
+    """The Cookie field anew: the cookies of the session, and those of the call as long as its first origin lasts."""
+    following.headers.pop("Cookie", None)
+    if crossing:
+        following._cookies = _copy_cookie_jar(jar)
+    else:
+        extract_cookies_to_jar(following._cookies, request, response.raw)
+        merge_cookies(following._cookies, jar)
+    following.prepare_cookies(following._cookies)

@@ -1,0 +1,141 @@
+"""Precedence, written once: call > session > environment > default.
+
+Pure merging of settings; `_environment` reads the outside world for it. What is empty costs a truth test and no more.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
+from ._environment import ca_bundle, get_environ_proxies, should_bypass_proxies
+from ._message import urls
+from .structures import CaseInsensitiveDict, to_key_val_list
+from .timeouts import NO_LIMIT, UNSET
+
+__all__ = [
+    "EffectiveProxies",
+    "effective_proxies",
+    "effective_timeout",
+    "effective_verify",
+    "merge_headers",
+    "merge_hooks",
+    "merge_params",
+    "merge_setting",
+]
+
+
+class EffectiveProxies(dict[str, str]):
+    """Proxies as they apply to one URL, with those that were given explicitly kept apart.
+
+    A redirect asks the environment anew for its own URL; what the environment said about the first one must not stick.
+    """
+
+    explicit: Mapping[str, Any]
+
+
+def merge_setting(request_setting: Any, session_setting: Any, dict_class: type = OrderedDict) -> Any:
+    """The setting of a call over that of its session.
+
+    None gives way to the other. Two mappings are merged into a *dict_class*, where a value of None in the call's removes the
+    session's. Anything else: the call's wins.
+    """
+    if request_setting is None or session_setting is None:
+        return session_setting if request_setting is None else request_setting
+    if not (isinstance(request_setting, Mapping) and isinstance(session_setting, Mapping)):
+        return request_setting
+    merged = dict_class(to_key_val_list(session_setting))
+    merged.update(to_key_val_list(request_setting))
+    for name in [name for name, value in merged.items() if value is None]:
+        del merged[name]
+    return merged
+
+
+def merge_headers(given: Any, session_headers: Any) -> CaseInsensitiveDict[Any]:
+    """The fields of a call over those of the session, compared without regard to case; None removes a field."""
+    if not given:
+        if isinstance(session_headers, CaseInsensitiveDict):
+            merged = session_headers.copy()
+            return merged if None not in merged.values() else merge_setting({}, merged, CaseInsensitiveDict)
+        given = {}
+    merged = merge_setting(given, session_headers, CaseInsensitiveDict)
+    return merged if isinstance(merged, CaseInsensitiveDict) else CaseInsensitiveDict(merged)
+
+
+def merge_params(given: Any, session_params: Any) -> Any:
+    """The parameters of a call with those of the session, for any form in which either may be given."""
+    if not session_params:
+        return given
+    if not given:
+        return merge_setting({}, session_params) if isinstance(session_params, Mapping) else session_params
+    if isinstance(given, Mapping) and isinstance(session_params, Mapping):
+        return merge_setting(given, session_params)
+    if not isinstance(given, (str, bytes)) and isinstance(session_params, Mapping):
+        pairs = to_key_val_list(given) or []
+        named = {name for name, _ in pairs}
+        return [(name, value) for name, value in session_params.items() if name not in named] + pairs
+    return f"{urls.encode_params(session_params)}&{urls.encode_params(given)}"
+
+
+def merge_hooks(request_hooks: Any, session_hooks: Any, dict_class: type = OrderedDict) -> Any:
+    """The hooks of a call instead of the session's, event by event; an empty list stands for none given."""
+    if not session_hooks or not session_hooks.get("response"):
+        return request_hooks
+    if not request_hooks or not request_hooks.get("response"):
+        return session_hooks
+    return merge_setting(request_hooks, session_hooks, dict_class)
+
+
+def effective_proxies(
+    url: str, call: Mapping[str, Any] | None, session: Mapping[str, Any] | None, *, trust_env: bool
+) -> EffectiveProxies:
+    """The proxies that apply to *url*.
+
+    Those given explicitly, on call or session, beat the environment's altogether when one of them speaks about *url*, be it
+    to say None. A `no_proxy` entry among them is obeyed for them as well.
+    """
+    explicit: dict[str, Any] = {**(session or {}), **(call or {})}
+    effective = EffectiveProxies()
+    effective.explicit = explicit
+    if explicit:
+        exceptions = explicit.get("no_proxy")
+        if exceptions and should_bypass_proxies(url, no_proxy=exceptions):
+            return effective
+        effective.update({key: value for key, value in explicit.items() if value is not None})
+    if trust_env and not (explicit and _speaks_about(url, explicit)):
+        for key, value in get_environ_proxies(url, no_proxy=explicit.get("no_proxy") if explicit else None).items():
+            effective.setdefault(key, value)
+    return effective
+
+
+def _speaks_about(url: str, proxies: Mapping[str, Any]) -> bool:
+    """True when *proxies* has a key that applies to *url*: its scheme, `all`, or either with its host."""
+    if "all" in proxies or url.partition(":")[0].lower() in proxies:
+        return True
+    if not any("://" in key for key in proxies):
+        return False
+    scheme, hostname, _ = urls.origin(url)
+    return f"{scheme}://{hostname}" in proxies or f"all://{hostname}" in proxies
+
+
+def effective_verify(call: Any, session: Any, *, trust_env: bool) -> Any:
+    """How to verify: a bundle, a context or False given on call or session, else the environment's bundle, else True.
+
+    True says that certificates are verified and not by which bundle, so the environment may name one.
+    """
+    explicit = session if call is None or (call is True and session not in (None, True, False)) else call
+    if explicit is None or explicit is True:
+        return (ca_bundle() if trust_env else None) or True
+    return explicit
+
+
+def effective_timeout(call: Any, session: Any) -> Any:
+    """What the adapter is told: the caller's own value, `NO_LIMIT` for an explicit None, None when nobody said anything.
+
+    None leaves the choice to the adapter, so that one mounted with a timeout of its own is heard.
+    """
+    given = session if call is UNSET else call
+    if given is UNSET:
+        return None
+    return NO_LIMIT if given is None else given

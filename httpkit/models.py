@@ -1,0 +1,652 @@
+"""The three nouns of a call: `Request` is what the caller said, `PreparedRequest` what goes out, `Response` what came back.
+
+They hold and translate; they do not decide and do not send. What a URL, a field or a body is lives in `_message`; who may
+answer a redirect or a challenge lives in `redirects` and `auth`; bytes move in `_wire`. A response reads its body from
+`raw` on demand, which is the only input here.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json as complexjson
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from http.cookiejar import CookieJar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union, cast, overload
+
+from . import hooks as _hooks
+from ._message import bodies, charsets, credentials, dates, fields, urls
+from ._message.bodies import iter_slices
+from ._message.urls import URL
+from ._wire import errors
+from .cookies import RequestsCookieJar, _copy_cookie_jar, cookiejar_from_dict, get_cookie_header
+from .exceptions import (
+    HTTPError,
+    InvalidHeader,
+    JSONDecodeError,
+    RequestException,
+    StreamConsumedError,
+)
+from .status_codes import codes
+from .structures import CaseInsensitiveDict
+
+if TYPE_CHECKING:
+    import socket
+
+    from ._types import BodyType, CookiesType, DataType, FilesType, HeadersType, HooksInput, JsonType, ParamsType
+
+    Self = TypeVar("Self", bound="Response")
+
+__all__ = [
+    "CONTENT_CHUNK_SIZE",
+    "DEFAULT_REDIRECT_LIMIT",
+    "ITER_CHUNK_SIZE",
+    "REDIRECT_STATI",
+    "AuthType",
+    "HookType",
+    "PreparedRequest",
+    "Request",
+    "RequestEncodingMixin",
+    "RequestHooksMixin",
+    "Response",
+]
+
+HookType = Callable[..., Any]
+AuthType = Union[tuple[str, str], "Callable[[PreparedRequest], PreparedRequest]", None]
+T = TypeVar("T")
+
+#: Statuses that ask for the next request by their Location field (RFC 9110 §15.4).
+REDIRECT_STATI: tuple[int, ...] = (301, 302, 303, 307, 308)
+DEFAULT_REDIRECT_LIMIT = 30
+#: Bytes per read when `content` collects a body, and the default piece of `iter_lines`.
+CONTENT_CHUNK_SIZE = 64 * 1024
+ITER_CHUNK_SIZE = 512
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_LINE_END_BYTES = re.compile(rb"\r\n|\r|\n")
+
+
+class RequestEncodingMixin:
+    """How a prepared request writes its target and its parameters."""
+
+    url: str | None
+
+    @property
+    def path_url(self) -> str:
+        """The request target in origin form: path and query, `/` for an empty path (RFC 9112 §3.2.1)."""
+        return urls.path_url(self.url or "")
+
+    @staticmethod
+    def _encode_params(data: Any) -> Any:
+        """Form-encode pairs; text, bytes and files pass as they are."""
+        return bodies.encode_form(data)
+
+    @staticmethod
+    def _encode_files(files: Any, data: Any) -> tuple[Any, str]:
+        """The multipart/form-data body of *files* and *data*, and its Content-Type (RFC 7578)."""
+        return bodies.encode_multipart(files, data)
+
+
+class RequestHooksMixin:
+    """Registration of hooks, the same on a request before and after preparation."""
+
+    hooks: dict[str, list[HookType]]
+
+    def register_hook(self, event: str, hook: HookType | Iterable[HookType]) -> None:
+        """Add one callable, or several, to *event*. Raises ValueError for an event that does not exist."""
+        if event not in self.hooks:
+            known = ", ".join(sorted(self.hooks)) or "none"
+            raise ValueError(f"there is no hook for the event {event!r}; events are: {known}")
+        if callable(hook):
+            self.hooks[event].append(hook)
+        elif hook is not None:
+            self.hooks[event].extend(one for one in hook if callable(one))
+
+    def deregister_hook(self, event: str, hook: HookType) -> bool:
+        """Remove *hook* from *event*; False when it was not there."""
+        registered = self.hooks.get(event, [])
+        if hook not in registered:
+            return False
+        registered.remove(hook)
+        return True
+
+
+class Request(RequestHooksMixin):
+    """What the caller wants to ask, not yet in the form in which it is sent.
+
+    *params* go into the query; *data* (pairs, text, bytes, a file, an iterable), *files* and *json* make the body; *auth*
+    is a `(user, password)` tuple or a callable; *cookies* a mapping or a jar; *hooks* a mapping from event to callables.
+    """
+
+    def __init__(
+        self,
+        method: str | None = None,
+        url: str | bytes | None = None,
+        headers: HeadersType = None,
+        files: FilesType = None,
+        data: DataType = None,
+        params: ParamsType = None,
+        auth: AuthType = None,
+        cookies: CookiesType = None,
+        hooks: HooksInput = None,
+        json: JsonType = None,
+    ) -> None:
+        self.hooks = _hooks.default_hooks()
+        if hooks:
+            for event, hook in list(hooks.items()):
+                self.register_hook(event, hook)
+        self.method = method
+        self.url = url
+        self.headers: Any = {} if headers is None else headers
+        self.files: Any = [] if files is None else files
+        self.data: Any = [] if data is None else data
+        self.json = json
+        self.params: Any = {} if params is None else params
+        self.auth = auth
+        self.cookies = cookies
+
+    def __repr__(self) -> str:
+        return f"<Request [{self.method}]>"
+
+    def prepare(self) -> PreparedRequest:
+        """This request as it will be sent, with nothing of a session in it."""
+        prepared = PreparedRequest()
+        prepared.prepare(
+            method=self.method,
+            url=self.url,
+            headers=self.headers,
+            files=self.files,
+            data=self.data,
+            params=self.params,
+            auth=self.auth,
+            cookies=self.cookies,
+            hooks=self.hooks,
+            json=self.json,
+        )
+        return prepared
+
+
+class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
+    """What will be sent: method, URL, fields and body. May be edited before it is given to `Session.send`.
+
+    `headers` is a case-insensitive mapping; `body` is None, bytes, text, a file or an iterable.
+    """
+
+    method: str | None
+    url: str | None
+    headers: CaseInsensitiveDict[Any]
+    body: BodyType
+    #: Where a file-like body stood when it was prepared, an opaque object when that is unknown, None for other bodies.
+    _body_position: int | object | None
+    _jar: CookieJar | None
+
+    def __init__(self) -> None:
+        self.method = None
+        self.url = None
+        self.headers = cast("CaseInsensitiveDict[Any]", None)
+        self.body = None
+        self.hooks = _hooks.default_hooks()
+        self._body_position = None
+        self._jar = None
+
+    @property
+    def _cookies(self) -> CookieJar:
+        """The jar that the Cookie field was made from; made when first asked for, since most requests have none."""
+        if self._jar is None:
+            self._jar = RequestsCookieJar()
+        return self._jar
+
+    @_cookies.setter
+    def _cookies(self, jar: CookieJar | None) -> None:
+        self._jar = jar
+
+    def __repr__(self) -> str:
+        return f"<PreparedRequest [{self.method}]>"
+
+    def prepare(
+        self,
+        method: str | None = None,
+        url: str | bytes | None = None,
+        headers: HeadersType = None,
+        files: FilesType = None,
+        data: DataType = None,
+        params: ParamsType = None,
+        auth: AuthType = None,
+        cookies: CookiesType = None,
+        hooks: HooksInput = None,
+        json: JsonType = None,
+    ) -> None:
+        """Fill in everything. Auth comes after the body, since it may sign it, and hooks after auth, which may add one."""
+        self.prepare_method(method)
+        self.prepare_url(url, params)
+        self.prepare_headers(headers)
+        self.prepare_cookies(cookies)
+        self.prepare_body(data, files, json)
+        self.prepare_auth(auth, url or "")
+        self.prepare_hooks(hooks)
+
+    def copy(self) -> PreparedRequest:
+        """An independent copy; the body is shared, since it may be a file."""
+        twin = PreparedRequest()
+        twin.method = self.method
+        twin.url = self.url
+        if self.headers is not None:
+            twin.headers = self.headers.copy()
+        twin._jar = None if self._jar is None else _copy_cookie_jar(self._jar)
+        twin.body = self.body
+        twin.hooks = self.hooks
+        twin._body_position = self._body_position
+        return twin
+
+    def prepare_method(self, method: str | bytes | None) -> None:
+        """Set the method, in upper case. Raises InvalidHeader for one that is no token (RFC 9110 §9.1)."""
+        if method is not None:
+            method = (method.decode("ascii", "replace") if isinstance(method, bytes) else method).upper()
+            if not fields.is_token(method):
+                raise InvalidHeader(
+                    f"Invalid method {method[:40]!r}: a method is a word of letters, digits and !#$%&'*+-.^_`|~"
+                )
+        self.method = method
+
+    def prepare_url(self, url: Any, params: ParamsType) -> None:
+        """Set the URL with *params* in its query. Raises MissingSchema or InvalidURL, saying what is wrong with it."""
+        self.url = urls.prepare(url, params)
+
+    def prepare_headers(self, headers: HeadersType) -> None:
+        """Set the fields, each name and value checked (RFC 9110 §5). Raises InvalidHeader."""
+        self.headers = CaseInsensitiveDict()
+        if not headers:
+            return
+        pairs = headers.multi_items() if isinstance(headers, CaseInsensitiveDict) else headers.items()
+        for name, value in pairs:
+            fields.validate(name, value)
+            self.headers.add(name.decode("ascii") if isinstance(name, bytes) else name, value)
+
+    def prepare_body(self, data: DataType, files: FilesType, json: JsonType = None) -> None:
+        """Set the body and the fields that frame it: Content-Length or Transfer-Encoding, never both (RFC 9112 §6)."""
+        if not data and not files and json is None:
+            self.body = None
+            self.prepare_content_length(None)
+            return
+        try:
+            prepared = bodies.prepare(data, files, json)
+        except RequestException as error:
+            error.request = self
+            raise
+        self._body_position = prepared.position
+        if prepared.content_type and "Content-Type" not in self.headers:
+            self.headers["Content-Type"] = prepared.content_type
+        self.body = prepared.body
+        self._frame(prepared.body, prepared.length)
+
+    def _frame(self, body: Any, length: int | None) -> None:
+        """One of the two framing fields. A Transfer-Encoding that the caller set stands for a body of any length."""
+        if body is None:
+            if self.method not in ("GET", "HEAD") and "Content-Length" not in self.headers:
+                self.headers["Content-Length"] = "0"
+        elif "Transfer-Encoding" in self.headers:
+            self.headers.pop("Content-Length", None)
+        elif length is not None:
+            self.headers["Content-Length"] = str(length)
+        elif "Content-Length" not in self.headers:
+            self.headers["Transfer-Encoding"] = "chunked"
+
+    def prepare_content_length(self, body: Any) -> None:
+        """Set Content-Length to what *body* has, or to 0 for a method that usually carries a body and has none."""
+        if body is None:
+            self._frame(None, None)
+            return
+        length = bodies.super_len(body)
+        if length or isinstance(body, (str, bytes, bytearray)):
+            self.headers["Content-Length"] = str(length)
+
+    def prepare_auth(self, auth: AuthType, url: str | bytes = "") -> None:
+        """Let *auth* make its changes; without one, the userinfo of the URL is used (RFC 3986 §3.2.1)."""
+        if auth is None:
+            if "@" not in (self.url or ""):
+                return
+            userinfo = urls.get_auth_from_url(cast(str, self.url))
+            if not any(userinfo):
+                return
+            auth = userinfo
+        if not auth:
+            return
+        if isinstance(auth, tuple) and len(auth) == 2:
+            self.headers["Authorization"] = credentials.basic(*auth)
+            return
+        self._authorise(auth)
+
+    def _authorise(self, auth: Any) -> None:
+        if not callable(auth):
+            raise TypeError(f"auth={type(auth).__name__}: give a (user, password) tuple or a callable")
+        body = self.body
+        answer = auth(self)
+        if answer is None:
+            raise TypeError(f"the auth callable {type(auth).__name__} returned None; it must return the request")
+        if answer is not self:
+            self.__dict__.update(answer.__dict__)
+        if self.body is not body:
+            self.prepare_content_length(self.body)
+
+    def prepare_cookies(self, cookies: CookiesType) -> None:
+        """Set the Cookie field from a mapping or jar, unless there is one already (RFC 6265 §5.4)."""
+        if cookies is None or (not isinstance(cookies, CookieJar) and not cookies):
+            self._jar = None
+            return
+        self._jar = cookies if isinstance(cookies, CookieJar) else cookiejar_from_dict(cookies)
+        header = get_cookie_header(self._jar, self)
+        if header is not None:
+            self.headers["Cookie"] = header
+
+    def prepare_hooks(self, hooks: HooksInput) -> None:
+        """Register the callables of *hooks*."""
+        for event, hook in (hooks or {}).items():
+            if hook:
+                self.register_hook(event, hook)
+
+
+class _TypedField(Generic[T]):
+    """A response field read as a value. Computed at each access, and a program may assign over it."""
+
+    def __init__(self, name: str, read: Callable[[Any], T], doc: str, *, repeats: bool = False) -> None:
+        self._name, self._read, self._repeats = name, read, repeats
+        self.__doc__ = doc
+
+    @overload
+    def __get__(self, response: None, owner: type) -> _TypedField[T]: ...
+    @overload
+    def __get__(self, response: Response, owner: type) -> T: ...
+    def __get__(self, response: Response | None, owner: type) -> _TypedField[T] | T:
+        if response is None:
+            return self
+        if self._repeats:
+            getlist = getattr(response.headers, "getlist", None)
+            return self._read(getlist(self._name) if getlist else [response.headers.get(self._name) or ""])
+        return self._read(response.headers.get(self._name))
+
+
+class Response:
+    """What the server answered. False for a 4xx or 5xx status, so `if response:` asks whether the call succeeded.
+
+    The body is read when first asked for; with `stream=True` nothing of it has been read when the call returns, and the
+    response should be closed or used as a context manager.
+    """
+
+    __attrs__ = [
+        "_content",
+        "status_code",
+        "url",
+        "headers",
+        "history",
+        "encoding",
+        "reason",
+        "cookies",
+        "elapsed",
+        "request",
+    ]
+
+    def __init__(self) -> None:
+        self._content: bytes | bool | None = False
+        self._content_consumed = False
+        self._next: PreparedRequest | None = None
+        self._jar: RequestsCookieJar | None = None
+        self.status_code: int = cast(int, None)
+        self.headers: CaseInsensitiveDict[str] = CaseInsensitiveDict()
+        self.raw: Any = None
+        self.url: str = cast(str, None)
+        self.encoding: str | None = None
+        self.history: list[Response] = []
+        self.reason: str = cast(str, None)
+        self.elapsed = datetime.timedelta(0)
+        self.request: PreparedRequest = cast(PreparedRequest, None)
+        self.connection: Any = None
+
+    date = _TypedField("Date", dates.parse_http_date, "When the message was made (RFC 9110 §6.6.1), or None.")
+    last_modified = _TypedField(
+        "Last-Modified", dates.parse_http_date, "When the representation last changed (RFC 9110 §8.8.2), or None."
+    )
+    expires = _TypedField("Expires", dates.parse_http_date, "When the response becomes stale (RFC 9111 §5.3), or None.")
+    age = _TypedField("Age", fields.age, "Seconds since the origin made or validated it (RFC 9111 §5.1), or None.")
+    content_type = _TypedField(
+        "Content-Type", fields.content_type, "Media type with its parameters (RFC 9110 §8.3), or None."
+    )
+    cache_control = _TypedField("Cache-Control", fields.cache_control, "Directives for caches (RFC 9111 §5.2), or None.")
+    via = _TypedField("Via", fields.via, "The intermediaries it passed (RFC 9110 §7.6.3).", repeats=True)
+    warning = _TypedField("Warning", fields.warning, "Warnings of caches (RFC 7234 §5.5).", repeats=True)
+    link = _TypedField("Link", fields.link, "Links to other resources (RFC 8288 §3).", repeats=True)
+    allow = _TypedField("Allow", fields.allow, "The methods that the resource supports (RFC 9110 §10.2.1), or None.")
+
+    @property
+    def cookies(self) -> RequestsCookieJar:
+        """The cookies that this response set."""
+        if self._jar is None:
+            self._jar = RequestsCookieJar()
+        return self._jar
+
+    @cookies.setter
+    def cookies(self, jar: RequestsCookieJar) -> None:
+        self._jar = jar
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        if not self._content_consumed:
+            self.content  # noqa: B018  # a pickle cannot hold the connection, so the body is read first
+        return {name: getattr(self, name, None) for name in self.__attrs__}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        Response.__init__(self)
+        for name, value in state.items():
+            setattr(self, name, value)
+        self._content_consumed = True
+
+    def __repr__(self) -> str:
+        return f"<Response [{self.status_code}]>"
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self.iter_content(128)
+
+    @property
+    def ok(self) -> bool:
+        """True when the status is below 400."""
+        try:
+            self.raise_for_status()
+        except HTTPError:
+            return False
+        return True
+
+    @property
+    def is_redirect(self) -> bool:
+        """True when the response names the next request: a redirect status with a Location."""
+        return self.status_code in REDIRECT_STATI and "location" in self.headers
+
+    @property
+    def is_permanent_redirect(self) -> bool:
+        """True for a redirect after which the old URL should be forgotten (301, 308)."""
+        return self.status_code in (codes.moved_permanently, codes.permanent_redirect) and "location" in self.headers
+
+    @property
+    def next(self) -> PreparedRequest | None:
+        """The request that the redirect asks for, when redirects are not followed."""
+        return self._next
+
+    @property
+    def apparent_encoding(self) -> str | None:
+        """The charset that the bytes of the body look like, whatever the server declares."""
+        return charsets.detect(self.content or b"")
+
+    def iter_content(self, chunk_size: int | None = 1, decode_unicode: bool = False) -> Iterator[Any]:
+        """The body in pieces of at most *chunk_size* bytes after content decoding; None takes what arrives.
+
+        With *decode_unicode* the pieces are text. Raises StreamConsumedError when the stream was read before, TypeError for
+        a chunk size that is no integer; while iterating, ChunkedEncodingError, ContentDecodingError, ConnectionError.
+        """
+        if self._content_consumed and isinstance(self._content, bool):
+            raise StreamConsumedError("the body of this response was already read as a stream; it cannot be read again")
+        if chunk_size is not None and not isinstance(chunk_size, int):
+            raise TypeError(f"chunk_size is {chunk_size!r}; it must be an int or None")
+        if self._content_consumed:
+            pieces: Iterator[bytes] = iter_slices(cast(bytes, self._content or b""), chunk_size)
+        else:
+            pieces = self._stream(chunk_size)
+        return charsets.iter_decoded(pieces, self.encoding) if decode_unicode else pieces
+
+    def _stream(self, chunk_size: int | None) -> Iterator[bytes]:
+        """Read `raw` to its end. What urllib3 or a socket raises becomes one of our errors."""
+        try:
+            if hasattr(self.raw, "stream"):
+                yield from self.raw.stream(chunk_size, decode_content=True)
+            else:
+                while piece := self.raw.read(chunk_size):
+                    yield piece
+        except GeneratorExit:
+            raise
+        except RequestException:
+            raise
+        except Exception as error:
+            raise errors.translate(error, self.request, phase="body") from error
+        self._content_consumed = True
+
+    def iter_lines(
+        self, chunk_size: int = ITER_CHUNK_SIZE, decode_unicode: bool = False, delimiter: str | bytes | None = None
+    ) -> Iterator[Any]:
+        """The lines of the body without their ends, the same however the bytes arrive.
+
+        A line ends at LF, CRLF or CR, and nowhere else: U+2028 and form feeds are content. With *delimiter* it ends there
+        instead. A last line without an end counts, an empty rest does not.
+        """
+        pieces = self.iter_content(chunk_size, decode_unicode)
+        return _lines_between(pieces, delimiter) if delimiter else _lines(pieces)
+
+    @property
+    def content(self) -> bytes:
+        """The body in bytes, content codings removed. Read once and kept.
+
+        Raises StreamConsumedError when the body was already read in pieces.
+        """
+        if self._content is False:
+            if self._content_consumed:
+                raise StreamConsumedError("the body of this response was already read as a stream and was not kept")
+            if self.status_code == 0 or self.raw is None:
+                self._content = None
+            else:
+                self._content = b"".join(self.iter_content(CONTENT_CHUNK_SIZE)) or b""
+            self._content_consumed = True
+        return cast(bytes, self._content)
+
+    @property
+    def text(self) -> str:
+        """The body as text.
+
+        In the charset that `encoding` names; without one by its byte order mark, as UTF-8 if it is that, else by detection.
+        What does not decode becomes U+FFFD. Set `encoding` first to decide otherwise.
+        """
+        return charsets.decode(self.content or b"", self.encoding)
+
+    def json(self, **kwargs: Any) -> Any:
+        """The body read as JSON (RFC 8259); *kwargs* go to `json.loads`.
+
+        Raises JSONDecodeError, which is a ValueError and says what came instead.
+        """
+        try:
+            if self.encoding is None or self.encoding.lower() in ("utf-8", "utf8"):
+                try:
+                    return complexjson.loads(self.content or b"", **kwargs)
+                except UnicodeDecodeError:
+                    pass
+            return complexjson.loads(self.text, **kwargs)
+        except complexjson.JSONDecodeError as error:
+            raise JSONDecodeError(error.msg, error.doc, error.pos, response=self) from error
+
+    @property
+    def links(self) -> dict[str, dict[str, str]]:
+        """The Link field as a mapping from relation, or URL where there is none, to the link's parameters."""
+        value = self.headers.get("link")
+        found = fields.parse_header_links(value) if value else []
+        return {key: link for link in found if (key := link.get("rel") or link.get("url"))}
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds to wait before the next request (RFC 9110 §10.2.3), counted from now; None without a usable hint."""
+        return fields.retry_after(self.headers.get("Retry-After"), now=time.time())
+
+    def raise_for_status(self: Self) -> Self:
+        """Raise HTTPError for a 4xx or 5xx status; otherwise return the response, so that calls can be chained."""
+        if self.status_code < 400 or self.status_code >= 600:
+            return self
+        side = "Client" if self.status_code < 500 else "Server"
+        url = urls.redact(self.url or "")
+        raise HTTPError(f"{self.status_code} {side} Error: {self._phrase()} for url: {url}", response=self)
+
+    def _phrase(self) -> str:
+        reason: object = self.reason
+        if isinstance(reason, bytes):
+            try:
+                return reason.decode("utf-8")
+            except UnicodeDecodeError:
+                return reason.decode("iso-8859-1")
+        return str(reason)
+
+    def detach(self) -> tuple[socket.socket, bytes]:
+        """Hand over the open socket of a 101 response, with the bytes that came right after its head.
+
+        For protocols that begin with an HTTP Upgrade (RFC 9110 §7.8). The caller owns the socket and closes it. Raises
+        ValueError when the server did not switch protocols.
+        """
+        if self.status_code != 101 or not hasattr(self.raw, "detach_socket"):
+            raise ValueError(f"only a 101 response has a socket to hand over; this one has status {self.status_code}")
+        return cast("tuple[socket.socket, bytes]", self.raw.detach_socket())
+
+    def close(self) -> None:
+        """Give up the rest of the body. A connection with unread bytes is closed, any other returns to its pool."""
+        if not self._content_consumed and self.raw is not None:
+            self.raw.close()
+        release = getattr(self.raw, "release_conn", None)
+        if release is not None:
+            release()
+
+
+def _lines(pieces: Iterable[Any]) -> Iterator[Any]:
+    """Split at LF, CRLF and CR. A CR at the end of a piece ends its line at once; the LF of a CRLF that follows is dropped."""
+    held: list[Any] = []
+    after_cr = False
+    for piece in pieces:
+        if not piece:
+            continue
+        text = isinstance(piece, str)
+        if after_cr and piece[:1] in ("\n", b"\n"):
+            piece = piece[1:]
+            after_cr = False
+            if not piece:
+                continue
+        after_cr = piece[-1:] in ("\r", b"\r")
+        lines: list[Any] = _LINE_END.split(piece) if text else _LINE_END_BYTES.split(piece)
+        held.append(lines[0])
+        if len(lines) == 1:
+            continue
+        yield held[0] if len(held) == 1 else lines[0][:0].join(held)
+        yield from lines[1:-1]
+        held = [lines[-1]] if lines[-1] else []
+    if any(held):
+        yield held[0][:0].join(held)
+
+
+def _lines_between(pieces: Iterable[Any], delimiter: str | bytes) -> Iterator[Any]:
+    """Split at *delimiter*, also where it straddles two pieces."""
+    rest: Any = None
+    for piece in pieces:
+        if isinstance(piece, str) != isinstance(delimiter, str):
+            delimiter = delimiter.encode() if isinstance(delimiter, str) else delimiter.decode()
+        rest = piece if rest is None else rest + piece
+        *lines, rest = rest.split(delimiter)
+        yield from lines
+    if rest:
+        yield rest

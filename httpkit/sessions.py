@@ -1,0 +1,474 @@
+"""Session: defaults, cookie jar and mounted adapters, and the driver of a call.
+
+A session merges its defaults with what a call says, drives the pipeline, and lets subclasses steer each hop by overriding
+its methods. What a redirect may carry is decided in `redirects`, which setting wins in `_settings`; bytes are moved by the
+mounted adapters.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Generator, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from . import _pipeline, redirects
+from ._defaults import default_headers
+from ._environment import get_netrc_auth, select_proxy
+from ._message import credentials, urls
+from ._pipeline import Drain, Effect, Hop, RunHooks, Send
+from ._settings import (
+    EffectiveProxies,
+    effective_proxies,
+    effective_timeout,
+    effective_verify,
+    merge_headers,
+    merge_hooks,
+    merge_params,
+    merge_setting,
+)
+from .adapters import BaseAdapter, HTTPAdapter
+from .cookies import RequestsCookieJar, cookiejar_from_dict, extract_cookies_to_jar, merge_cookies
+from .exceptions import InvalidSchema
+from .hooks import default_hooks, dispatch_hook
+from .models import DEFAULT_REDIRECT_LIMIT, REDIRECT_STATI, PreparedRequest, Request, Response
+from .timeouts import UNSET, Unset
+
+if TYPE_CHECKING:
+    from ._types import (
+        CertType,
+        CookiesType,
+        DataType,
+        FilesType,
+        HeadersType,
+        HooksInput,
+        JsonType,
+        ParamsType,
+        ProxiesType,
+        TimeoutType,
+        VerifyType,
+    )
+    from .models import AuthType
+
+    Self = TypeVar("Self", bound="Session")
+
+__all__ = [
+    "DEFAULT_REDIRECT_LIMIT",
+    "REDIRECT_STATI",
+    "Session",
+    "SessionRedirectMixin",
+    "extract_cookies_to_jar",
+    "merge_cookies",
+    "merge_hooks",
+    "merge_setting",
+    "session",
+]
+
+preferred_clock = time.perf_counter
+
+_AUTHORITY = re.compile(r"^[^/?#\\\\]*")
+_PORT = re.compile(r":[0-9]*$")
+
+
+class SessionRedirectMixin:
+    """How a session follows redirects. Each method is one decision, for subclasses to override."""
+
+    max_redirects: int = DEFAULT_REDIRECT_LIMIT
+    trust_env: bool = True
+    cookies: RequestsCookieJar
+
+    def send(self, request: PreparedRequest, **kwargs: Any) -> Response:
+        """Send *request*; the session provides it."""
+        raise NotImplementedError
+
+    def get_redirect_target(self, resp: Response) -> str | None:
+        """The reference to follow from *resp*, or None when it is no redirect."""
+        return redirects.redirect_target(resp)
+
+    def should_strip_auth(self, old_url: str, new_url: str) -> bool:
+        """True when credentials for *old_url* must not be sent to *new_url*."""
+        return redirects.should_strip_auth(old_url, new_url)
+
+    def rebuild_method(self, prepared_request: PreparedRequest, response: Response) -> None:
+        """Set the method of the next request (RFC 9110 §15.4)."""
+        prepared_request.method = redirects.next_method(prepared_request.method, response.status_code)
+
+    def rebuild_auth(self, prepared_request: PreparedRequest, response: Response) -> None:
+        """Drop Authorization where the redirect leaves its origin; a netrc entry for the new host may then be used."""
+        headers = prepared_request.headers
+        url = prepared_request.url or ""
+        came_from = response.request.url or ""
+        if not self.should_strip_auth(came_from, url):
+            return
+        headers.pop("Authorization", None)
+        found = get_netrc_auth(url) if self.trust_env else None
+        if found is not None:
+            prepared_request.prepare_auth(found)
+
+    def rebuild_proxies(self, prepared_request: PreparedRequest, proxies: ProxiesType) -> dict[str, str]:
+        """The proxies for the URL of the next request, and its Proxy-Authorization when a proxy will read it."""
+        url = prepared_request.url or ""
+        explicit = getattr(proxies, "explicit", proxies)
+        effective = effective_proxies(url, explicit, None, trust_env=self.trust_env)
+        prepared_request.headers.pop("Proxy-Authorization", None)
+        proxy = select_proxy(url, effective) if effective else None
+        # Over TLS the field would travel inside the tunnel, and through SOCKS to the origin: in both cases past the proxy.
+        if proxy and url.lower().startswith("http:") and not proxy.lower().startswith("socks"):
+            username, password = urls.get_auth_from_url(proxy)
+            if username:
+                prepared_request.headers["Proxy-Authorization"] = credentials.basic(username, password)
+        return effective
+
+    def resolve_redirects(
+        self,
+        resp: Response,
+        req: PreparedRequest,
+        stream: bool = False,
+        timeout: TimeoutType | Unset = UNSET,
+        verify: VerifyType = True,
+        cert: CertType = None,
+        proxies: ProxiesType = None,
+        yield_requests: bool = False,
+        **adapter_kwargs: Any,
+    ) -> Generator[Any, None, None]:
+        """The responses that follow *resp*, each as it arrives; or, with *yield_requests*, the request that would be next."""
+        if yield_requests:
+            target = self.get_redirect_target(resp)
+            if target:
+                yield _pipeline.next_request(resp, req, target, self, proxies)[0]
+            return
+        settings: dict[str, Any] = {"stream": stream, "verify": verify, "cert": cert, **adapter_kwargs}
+        if timeout is not UNSET:
+            settings["timeout"] = timeout
+        steps = _pipeline.follow_redirects(resp, req, self, proxies)
+        answer: Response | None = None
+        while True:
+            try:
+                effect = steps.send(cast(Response, answer))
+            except StopIteration:
+                return
+            if isinstance(effect, Drain):
+                answer = _drain(effect.response)
+            elif isinstance(effect, Hop):
+                answer = self.send(effect.request, proxies=effect.proxies, allow_redirects=False, **settings)
+                yield answer
+
+
+def _drain(response: Response) -> Response:
+    """Read the body of a redirect, which its history may be asked for, and release the connection."""
+    try:
+        response.content  # noqa: B018  # the property reads
+    except (OSError, RuntimeError):
+        # What cannot be read is not needed to go on.
+        pass
+    finally:
+        response.close()
+    return response
+
+
+class Session(SessionRedirectMixin):
+    """Settings, cookies and connections that many calls share.
+
+    Use it as a context manager, or call `close()`. One session may be used by many threads as long as its settings are not
+    changed meanwhile. Defaults are attributes: `headers`, `auth`, `params`, `proxies`, `hooks`, `stream`, `verify`, `cert`,
+    `cookies`, `timeout` (seconds, see `timeouts.Timeout`), `max_redirects`, `trust_env`.
+    """
+
+    __attrs__ = [
+        "headers",
+        "cookies",
+        "auth",
+        "proxies",
+        "hooks",
+        "params",
+        "verify",
+        "cert",
+        "adapters",
+        "stream",
+        "trust_env",
+        "max_redirects",
+        "timeout",
+    ]
+
+    #: The timeout of calls that give none; UNSET leaves it to the adapter.
+    timeout: TimeoutType | Unset = UNSET
+
+    def __init__(self) -> None:
+        self.headers = default_headers()
+        self.auth: AuthType = None
+        self.proxies: dict[str, str] = {}
+        self.hooks = default_hooks()
+        self.params: Any = {}
+        self.stream: bool | None = False
+        self.verify: VerifyType = True
+        self.cert: CertType = None
+        self.max_redirects = DEFAULT_REDIRECT_LIMIT
+        self.trust_env = True
+        self.cookies = cookiejar_from_dict({})
+        self.adapters: OrderedDict[str, BaseAdapter] = OrderedDict()
+        self.mount("https://", HTTPAdapter())
+        self.mount("http://", HTTPAdapter())
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def prepare_request(self, request: Request) -> PreparedRequest:
+        """*request* with the defaults of this session merged in, ready to be sent."""
+        prepared = PreparedRequest()
+        headers = merge_headers(request.headers, self.headers)
+        prepared.prepare(
+            method=request.method.upper() if request.method else None,
+            url=request.url,
+            files=request.files,
+            data=request.data,
+            json=request.json,
+            headers=headers,
+            params=merge_params(request.params, self.params),
+            auth=self._auth_for(request, headers),
+            cookies=self._cookies_for(request),
+            hooks=merge_hooks(request.hooks, self.hooks),
+        )
+        return prepared
+
+    def _auth_for(self, request: Request, headers: Mapping[str, Any]) -> Any:
+        """The auth of the call, of the session, or of netrc where nothing else was given, in no field and URL either."""
+        auth = merge_setting(request.auth, self.auth)
+        if auth or not self.trust_env or "Authorization" in headers:
+            return auth
+        url = request.url.decode("utf-8", "replace") if isinstance(request.url, bytes) else str(request.url)
+        return None if "@" in url.partition("?")[0] else get_netrc_auth(url)
+
+    def _cookies_for(self, request: Request) -> CookiesType:
+        """The jar of the session with the cookies of the call; None, the usual case, when both are empty."""
+        given = request.cookies
+        if not given and not len(self.cookies):
+            return None
+        merged = merge_cookies(RequestsCookieJar(), self.cookies)
+        return merge_cookies(merged, given) if given else merged
+
+    def request(
+        self,
+        method: str | bytes,
+        url: str | bytes,
+        params: ParamsType = None,
+        data: DataType = None,
+        headers: HeadersType = None,
+        cookies: CookiesType = None,
+        files: FilesType = None,
+        auth: AuthType = None,
+        timeout: TimeoutType | Unset = UNSET,
+        allow_redirects: bool = True,
+        proxies: ProxiesType = None,
+        hooks: HooksInput = None,
+        stream: bool | None = None,
+        verify: VerifyType = None,
+        cert: CertType = None,
+        json: JsonType = None,
+    ) -> Response:
+        """Build a request, send it, follow its redirects and give back the response.
+
+        *params* go into the query: a mapping (lists repeat a name, None leaves it out), pairs, text or bytes. *data* is the
+        body: pairs, text, bytes, a file, an iterable of bytes; *json* an object to be written as JSON; *files* a mapping
+        from field name to file, content or `(filename, content[, content_type[, headers]])`. *auth* is a `(user, password)`
+        tuple or a callable. *timeout* is in seconds: one number, `(connect, read)`, or None to wait for ever; by default ten
+        to connect and sixty between receives. *proxies* maps `http`, `https`, `all`, or these with `://host`, to proxy URLs.
+        With *stream* the body is not read before the call returns. *verify* is True, False, a CA file or directory, or an
+        `ssl.SSLContext`; *cert* a file, a `(cert, key)` pair or `(cert, key, password)`.
+
+        Raises RequestException, whose subclasses say what went wrong; a 4xx or 5xx status is a response and not an error.
+        """
+        if isinstance(method, bytes):
+            method = method.decode("ascii", "replace")
+        prepared = self.prepare_request(
+            Request(method.upper(), url, headers, files, data, params, auth, cookies, hooks, json)
+        )
+        settings = self.merge_environment_settings(prepared.url or "", proxies or {}, stream, verify, cert)
+        if timeout is not UNSET:
+            settings["timeout"] = timeout
+        return self.send(prepared, allow_redirects=allow_redirects, **settings)
+
+    def get(self, url: str | bytes, **kwargs: Any) -> Response:
+        """Send GET; keywords as for `request`."""
+        kwargs.setdefault("allow_redirects", True)
+        return self.request("GET", url, **kwargs)
+
+    def options(self, url: str | bytes, **kwargs: Any) -> Response:
+        """Send OPTIONS; keywords as for `request`."""
+        kwargs.setdefault("allow_redirects", True)
+        return self.request("OPTIONS", url, **kwargs)
+
+    def head(self, url: str | bytes, **kwargs: Any) -> Response:
+        """Send HEAD; keywords as for `request`. Redirects are not followed unless *allow_redirects* says so."""
+        kwargs.setdefault("allow_redirects", False)
+        return self.request("HEAD", url, **kwargs)
+
+    def post(self, url: str | bytes, data: DataType = None, json: JsonType = None, **kwargs: Any) -> Response:
+        """Send POST; keywords as for `request`."""
+        return self.request("POST", url, data=data, json=json, **kwargs)
+
+    def put(self, url: str | bytes, data: DataType = None, **kwargs: Any) -> Response:
+        """Send PUT; keywords as for `request`."""
+        return self.request("PUT", url, data=data, **kwargs)
+
+    def patch(self, url: str | bytes, data: DataType = None, **kwargs: Any) -> Response:
+        """Send PATCH; keywords as for `request`."""
+        return self.request("PATCH", url, data=data, **kwargs)
+
+    def delete(self, url: str | bytes, **kwargs: Any) -> Response:
+        """Send DELETE; keywords as for `request`."""
+        return self.request("DELETE", url, **kwargs)
+
+    def send(self, request: PreparedRequest, **kwargs: Any) -> Response:
+        """Send a prepared request and follow its redirects.
+
+        Keywords: stream, verify, cert, proxies, timeout, allow_redirects, as for `request`; what is not given comes from the
+        session and the environment. Raises ValueError for a request that was not prepared.
+        """
+        if isinstance(request, Request):
+            raise ValueError("send() takes a prepared request: call session.prepare_request(request) first")
+        allow_redirects = kwargs.pop("allow_redirects", True)
+        self._settle(request, kwargs)
+        response = self._exchange(request, kwargs)
+        try:
+            if allow_redirects:
+                response = self._follow(response, request, kwargs)
+            elif self.get_redirect_target(response):
+                response._next = next(self.resolve_redirects(response, request, yield_requests=True, **kwargs), None)
+            if not kwargs["stream"] and response.status_code != 101:
+                response.content  # noqa: B018  # the property reads
+        except BaseException:
+            response.close()
+            raise
+        return response
+
+    def _settle(self, request: PreparedRequest, kwargs: dict[str, Any]) -> None:
+        """Fill in, in place, the settings that *kwargs* leaves open."""
+        kwargs.setdefault("stream", self.stream)
+        kwargs.setdefault("cert", self.cert)
+        if "verify" not in kwargs:
+            kwargs["verify"] = effective_verify(None, self.verify, trust_env=self.trust_env)
+        if not isinstance(kwargs.get("proxies"), EffectiveProxies):
+            kwargs["proxies"] = effective_proxies(
+                request.url or "", kwargs.get("proxies"), self.proxies, trust_env=self.trust_env
+            )
+        kwargs["timeout"] = effective_timeout(kwargs.get("timeout", UNSET), self.timeout)
+
+    def _exchange(self, request: PreparedRequest, settings: dict[str, Any]) -> Response:
+        """Drive one hop: perform what the pipeline asks for until it has its response."""
+        steps = _pipeline.exchange(request, self.cookies)
+        effect = next(steps)
+        while True:
+            try:
+                answer = self._perform(effect, settings)
+            except BaseException as error:
+                # The pipeline may want to know; today it never answers an error with another request.
+                effect = steps.throw(error)
+                continue
+            try:
+                effect = steps.send(answer)
+            except StopIteration as done:
+                return cast(Response, done.value)
+
+    def _perform(self, effect: Effect, settings: dict[str, Any]) -> Response:
+        if isinstance(effect, Send):
+            adapter = self.get_adapter(url=effect.request.url or "")
+            start = preferred_clock()
+            response = adapter.send(effect.request, **settings)
+            response.elapsed = timedelta(seconds=preferred_clock() - start)
+            return response
+        if isinstance(effect, RunHooks):
+            return cast(Response, dispatch_hook("response", effect.request.hooks, effect.response, **settings))
+        raise TypeError(f"no way to perform {type(effect).__name__}")
+
+    def _follow(self, response: Response, request: PreparedRequest, settings: dict[str, Any]) -> Response:
+        """The last response of the chain of redirects that begins with *response*, with the others as its history."""
+        chain = [response]
+        for following in self.resolve_redirects(response, request, **settings):
+            chain.append(following)
+        if len(chain) > 1:
+            response = chain.pop()
+            response.history = chain
+        return response
+
+    def merge_environment_settings(
+        self,
+        url: str,
+        proxies: ProxiesType,
+        stream: bool | None,
+        verify: VerifyType,
+        cert: CertType,
+    ) -> dict[str, Any]:
+        """The settings of a call to *url*: its own, over those of the session, over those of the environment."""
+        return {
+            "proxies": effective_proxies(url, proxies, self.proxies, trust_env=self.trust_env),
+            "stream": merge_setting(stream, self.stream),
+            "verify": effective_verify(verify, self.verify, trust_env=self.trust_env),
+            "cert": merge_setting(cert, self.cert),
+        }
+
+    def get_adapter(self, url: str) -> BaseAdapter:
+        """The adapter mounted for *url*: the longest prefix that matches it at an origin boundary.
+
+        Raises InvalidSchema when none does.
+        """
+        for prefix, adapter in self.adapters.items():
+            if _serves(prefix, url):
+                return adapter
+        scheme = url.partition(":")[0]
+        meant = urls.suggest_scheme(scheme)
+        hint = f" Did you mean {meant}://?" if meant else " Mount an adapter that serves it, or use http or https."
+        raise InvalidSchema(f"no adapter serves {urls.redact(url)!r}.{hint}")
+
+    def close(self) -> None:
+        """Close all adapters, and with them the connections they keep. The session may be used again."""
+        for adapter in self.adapters.values():
+            adapter.close()
+
+    def mount(self, prefix: str, adapter: BaseAdapter) -> None:
+        """Let *adapter* serve URLs that begin with *prefix*, such as `https://api.example.com/v2`.
+
+        The prefix ends at a boundary: that of a scheme, a host, a port, or anywhere inside a path. A prefix without a port
+        covers every port of its host. Longer prefixes are asked first.
+        """
+        self.adapters[prefix] = adapter
+        for shorter in sorted((one for one in self.adapters if len(one) < len(prefix)), key=len, reverse=True):
+            self.adapters.move_to_end(shorter)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: getattr(self, name, None) for name in self.__attrs__}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            setattr(self, name, value)
+
+
+def _serves(prefix: str, url: str) -> bool:
+    """True when a mount at *prefix* serves *url*.
+
+    `https://api.example.com` serves neither `https://api.example.com.evil.org` nor `https://api.example.com:pw@evil.org`,
+    although their text begins with it.
+    """
+    if prefix.endswith("://") or "://" not in prefix:
+        return url[: len(prefix)].lower() == prefix.lower()
+    scheme, host, path = _split(prefix)
+    url_scheme, url_host, url_path = _split(url)
+    if scheme != url_scheme or not (url_path or "/").startswith(path):
+        return False
+    return host == url_host or (not _PORT.search(host) and host == _PORT.sub("", url_host))
+
+
+def _split(url: str) -> tuple[str, str, str]:
+    """Scheme, host with its port, and the rest of a URL in lower case; userinfo is left out."""
+    scheme, _, rest = url.lower().partition("://")
+    end = len(rest) - len(_AUTHORITY.sub("", rest, count=1))
+    return scheme, rest[:end].rpartition("@")[2], rest[end:]
+
+
+def session() -> Session:
+    """A new Session; an older spelling of `Session()`."""
+    return Session()
