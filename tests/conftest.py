@@ -101,7 +101,7 @@ def ca_file(ca: Authority) -> str:
 
 @pytest.fixture(scope="session")
 def tls_context(ca: Authority) -> Any:
-    """A server's TLS context for localhost, 127.0.0.1, ::1, *.test and *.localhost, made once."""
+    """A server's TLS context for the default names (`tests.servers.tls.LOOPBACK`), made once."""
     return ca.server_context()
 
 
@@ -114,7 +114,7 @@ def serve() -> Iterator[Callable[..., RecordingServer]]:
 
 @pytest.fixture
 def serve_tls(serve: Callable[..., RecordingServer], tls_context: Any) -> Callable[..., RecordingServer]:
-    """serve_tls(handler, **options): the same over TLS, for localhost, 127.0.0.1, ::1, *.test and *.localhost."""
+    """serve_tls(handler, **options): the same over TLS, for the default names."""
     return lambda handler=None, **options: serve(handler, **{"tls": tls_context, **options})
 
 

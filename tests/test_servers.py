@@ -13,8 +13,10 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import pytest_httpbin.certs
 import urllib3
 
 from tests.servers import (
@@ -109,7 +111,9 @@ class TestRecordingServer:
         ],
         ids=["callable", "mapping", "mapping of callables", "list", "one reply"],
     )
-    def test_the_handler_has_several_shapes(self, serve: Callable[..., RecordingServer], handler: object) -> None:
+    def test_the_handler_has_several_shapes(
+        self, serve: Callable[..., RecordingServer], handler: object
+    ) -> None:
         answer = talk(serve(handler), LAST_GET)
         assert answer == b"HTTP/1.1 201 Created\r\nContent-Length: 1\r\n\r\nx"
 
@@ -128,13 +132,29 @@ class TestRecordingServer:
             (Reply(body=slowly([b"ab"])), b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n"),
             (Reply(body=b"abc", framing="close"), b"HTTP/1.1 200 OK\r\n\r\nabc"),
             (Reply(headers={"Content-Length": "9"}, body=b"abc"), b"Content-Length: 9\r\n\r\nabc"),
-            (Reply(interim=[(103, {"Link": "<a>"})]), b"HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\nHTTP/1.1 200 OK"),
+            (
+                Reply(interim=[(103, {"Link": "<a>"})]),
+                b"HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\nHTTP/1.1 200 OK",
+            ),
             (Reply(reason="Fine", headers=[("A", "1"), ("a", "2")]), b"200 Fine\r\nA: 1\r\na: 2\r\n"),
             (Reply(body=[b"a"], trailers={"T": "1"}), b"0\r\nT: 1\r\n\r\n"),
             (Reply.redirect("/x", 307), b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /x\r\n"),
-            (Reply.text("\u00e9"), b"Content-Type: text/plain; charset=utf-8\r\nContent-Length: 2\r\n\r\n\xc3\xa9"),
+            (
+                Reply.text("\u00e9"),
+                b"Content-Type: text/plain; charset=utf-8\r\nContent-Length: 2\r\n\r\n\xc3\xa9",
+            ),
         ],
-        ids=["chunked", "generator", "close", "verbatim", "interim", "fields", "trailers", "redirect", "text"],
+        ids=[
+            "chunked",
+            "generator",
+            "close",
+            "verbatim",
+            "interim",
+            "fields",
+            "trailers",
+            "redirect",
+            "text",
+        ],
     )
     def test_a_reply_is_sent_as_it_says(
         self, serve: Callable[..., RecordingServer], reply: Reply, expected: bytes
@@ -238,7 +258,9 @@ class TestTLS:
             connection.close()
         assert server.tls_failures
 
-    def test_the_trust_directory_is_one_for_openssl(self, ca: Authority, https_server: RecordingServer) -> None:
+    def test_the_trust_directory_is_one_for_openssl(
+        self, ca: Authority, https_server: RecordingServer
+    ) -> None:
         context = ssl.create_default_context(capath=ca.trust_directory())
         connection = http.client.HTTPSConnection("127.0.0.1", https_server.port, context=context)
         connection.request("GET", "/")
@@ -254,7 +276,9 @@ class TestTLS:
         expected = subprocess.run(
             [openssl, "x509", "-hash", "-noout", "-in", ca.file], capture_output=True, text=True, check=True
         )
-        assert f"{subject_hash(x509.load_pem_x509_certificate(ca.pem).subject):08x}" == expected.stdout.strip()
+        assert (
+            f"{subject_hash(x509.load_pem_x509_certificate(ca.pem).subject):08x}" == expected.stdout.strip()
+        )
 
     def test_fingerprints_are_of_the_served_certificate(self, ca: Authority) -> None:
         issued = ca.issue("localhost")
@@ -274,7 +298,9 @@ class TestRawServer:
 
     def test_steps_are_taken_in_order(self, serve_raw: Callable[..., RawServer]) -> None:
         seen = []
-        server = serve_raw([READ_HEAD, b"a", Drip(b"bcd", size=2), lambda peer: seen.append(peer.recv()), CLOSE])
+        server = serve_raw(
+            [READ_HEAD, b"a", Drip(b"bcd", size=2), lambda peer: seen.append(peer.recv()), CLOSE]
+        )
         assert talk(server, GET + b"more") == b"abcd"
         assert seen == [b"more"]
 
@@ -306,7 +332,9 @@ class TestRawServer:
         with pytest.raises(ConnectionResetError):
             talk(server, GET)
 
-    def test_an_early_answer_can_be_read_although_the_body_was_not(self, serve_raw: Callable[..., RawServer]) -> None:
+    def test_an_early_answer_can_be_read_although_the_body_was_not(
+        self, serve_raw: Callable[..., RawServer]
+    ) -> None:
         server = serve_raw([READ_HEAD, b"early"])
         assert talk(server, b"POST / HTTP/1.1\r\n\r\n" + b"x" * 1_000_000) == b"early"
 
@@ -369,7 +397,7 @@ class TestProxies:
             urllib3.ProxyManager(proxy.url) as pool,
             pytest.raises(urllib3.exceptions.MaxRetryError, match="403"),
         ):
-            pool.request("GET", "https://a.test/", retries=False if False else 0)
+            pool.request("GET", "https://a.test/", retries=0)
 
     @pytest.mark.parametrize(
         ("scheme", "expected"),
@@ -463,7 +491,9 @@ class TestGuard:
 
 def test_failures_of_the_guard_fail_a_test(pytester: pytest.Pytester, project: Path) -> None:
     """The fixtures themselves, in a run of their own: each of these tests passes by itself and fails by its end."""
-    pytester.makeconftest("from tests.conftest import *\nfrom tests.conftest import _only_loopback_and_nothing_left_open\n")
+    pytester.makeconftest(
+        "from tests.conftest import *\nfrom tests.conftest import _only_loopback_and_nothing_left_open\n"
+    )
     pytester.makepyfile(
         """
         import socket
@@ -497,10 +527,7 @@ def test_failures_of_the_guard_fail_a_test(pytester: pytest.Pytester, project: P
     result.stdout.fnmatch_lines(["*only loopback is allowed*", "*lookup of 'example.com'*", "*left open: *"])
 
 
-def test_httpbin_answers(httpbin: object, httpbin_secure: object) -> None:
-    for server in (httpbin, httpbin_secure):
-        assert urllib3.request("GET", f"{server.url}/get", **insecure(server)).json()["url"].startswith(server.url)
-
-
-def insecure(server: object) -> dict[str, object]:
-    return {}
+def test_httpbin_answers(httpbin: Any, httpbin_secure: Any) -> None:
+    with urllib3.PoolManager(ca_certs=pytest_httpbin.certs.where()) as pool:
+        for server in (httpbin, httpbin_secure):
+            assert pool.request("GET", f"{server.url}/get").json()["url"] == f"{server.url}/get"

@@ -18,9 +18,12 @@ HTTP
 
 TLS (fixture `ca`, an `Authority`)
 ----------------------------------
-    with RecordingServer(tls=ca.server_context()) as server:             # localhost, 127.0.0.1, ::1, *.test
+    with RecordingServer(tls=ca.server_context()) as server:
         httpkit.get(server.url_as("api.test"), verify=ca.file)
         assert server.last.tls.sni == "api.test"
+
+Without names a certificate is for localhost, 127.0.0.1, ::1, example.test, *.example.test, and a. b. c. api. other.
+proxy.test.
 
 - `ca.server_context(*names, expired=, client_certs="no"|"optional"|"required", minimum=, maximum=, issued=)`
 - `ca.issue(*names, expired=)`: `cert_file key_file combined_file encrypted_key_file password fingerprint("sha256")`

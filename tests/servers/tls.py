@@ -19,7 +19,18 @@ from cryptography.hazmat.primitives.serialization import (
 
 __all__ = ["Authority", "Issued"]
 
-LOOPBACK = ("localhost", "127.0.0.1", "::1", "*.test", "*.localhost")
+# OpenSSL matches no wildcard directly below a top-level name.
+TEST_NAMES = (
+    "example.test",
+    "*.example.test",
+    "api.test",
+    "other.test",
+    "proxy.test",
+    "a.test",
+    "b.test",
+    "c.test",
+)
+LOOPBACK = ("localhost", "127.0.0.1", "::1", *TEST_NAMES)
 
 
 @dataclass(frozen=True)
@@ -82,7 +93,7 @@ class Authority:
         maximum: ssl.TLSVersion | None = None,
         issued: Issued | None = None,
     ) -> ssl.SSLContext:
-        """A server's context for *names*: by default localhost, 127.0.0.1, ::1, *.test and *.localhost.
+        """A server's context for *names*: by default localhost, 127.0.0.1, ::1 and `TEST_NAMES`.
 
         *client_certs* is 'no', 'optional' or 'required': whether clients must show one signed by this authority.
         """
