@@ -36,8 +36,8 @@ Raw peers
     with RawServer(lambda peer: (peer.read_head(), peer.send(b"..."))) as server: ...
 
 Steps: bytes, READ_REQUEST, READ_HEAD, HALF_CLOSE, CLOSE, RESET, HANG, `Drip(data, size, delay)`, a threading.Event to
-wait for, any callable(Peer). One list serves each connection; a list of lists one connection each. `received` holds what
-each connection sent. At the end of its script a connection closes gently; CLOSE closes at once.
+wait for, any callable(Peer). One list serves each connection; a list of lists one connection each. `received` holds
+what each connection sent. At the end of its script a connection closes gently; CLOSE closes at once.
 
 Proxies
 -------
