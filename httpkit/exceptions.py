@@ -29,6 +29,7 @@ __all__ = [
     "InvalidSchema",
     "InvalidURL",
     "JSONDecodeError",
+    "MalformedResponse",
     "MissingSchema",
     "ProxyError",
     "ReadTimeout",
@@ -108,6 +109,10 @@ class HTTPError(RequestException):
 
 class ConnectionError(RequestException, builtins.ConnectionError):
     """The connection could not be made, or broke before an answer arrived."""
+
+
+class MalformedResponse(ConnectionError):
+    """What the server sent is no HTTP response, or one whose extent is uncertain; the connection was closed."""
 
 
 class ProxyError(ConnectionError):
