@@ -53,10 +53,9 @@ FAILED = pytest.StashKey[bool]()
 
 def close_shared_pool() -> None:
     """Close the connections that the module-level functions keep between calls."""
-    api = sys.modules.get("httpkit.api")
-    close = getattr(api, "_close_shared", None)
-    if close is not None:
-        close()
+    shared = getattr(sys.modules.get("httpkit.api"), "_shared", None)
+    if shared is not None:
+        shared.close()
 
 
 @pytest.fixture(autouse=True)
