@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import math
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 __all__ = ["DEFAULT_TIMEOUT", "NO_LIMIT", "UNSET", "Timeout", "Unset"]
 
@@ -26,6 +26,10 @@ UNSET: Final = _Unset.UNSET
 Unset = Literal[_Unset.UNSET]
 
 
+#: Seconds. poll() counts milliseconds in a C int, so sockets refuse longer waits; three weeks are for ever here.
+_FOREVER = 2_000_000
+
+
 @dataclass(frozen=True)
 class Timeout:
     """Limits in seconds; None is no limit.
@@ -39,7 +43,7 @@ class Timeout:
 
     def __post_init__(self) -> None:
         for name in ("connect", "read"):
-            _check(name, getattr(self, name))
+            object.__setattr__(self, name, _seconds(name, getattr(self, name)))
 
     @classmethod
     def of(cls, value: Any) -> Timeout:
@@ -58,27 +62,30 @@ class Timeout:
                     f"timeout={value!r}: a tuple has two items, (connect, read); give one number to use it for both"
                 )
             return cls(*value)
-        if hasattr(value, "connect_timeout") and hasattr(value, "read_timeout"):
+        # Asked of the class: urllib3's property raises as long as the clock of its total has not started.
+        if hasattr(type(value), "connect_timeout") and hasattr(type(value), "read_timeout"):
             return _from_urllib3(value)
         return cls(value, value)
 
 
-def _check(name: str, seconds: object) -> None:
-    if seconds is None:
-        return
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-        try:
-            seconds = float(seconds)  # type: ignore[arg-type]  # Decimal and numpy numbers are welcome
-        except (TypeError, ValueError):
-            raise ValueError(
-                f"timeout: {name} is {seconds!r}; give seconds as a number, a (connect, read) pair, or None"
-            ) from None
-        if isinstance(seconds, bool):
-            raise ValueError(f"timeout: {name} is {seconds!r}; give seconds as a number")
-    if not seconds > 0 or math.isnan(seconds):
+def _seconds(name: str, limit: Any) -> float | None:
+    """*limit* in a form that sockets take."""
+    if limit is None or (type(limit) in (int, float) and 0 < limit < _FOREVER):
+        return cast("float | None", limit)
+    try:
+        # Decimal, Fraction and numpy numbers are welcome; True is a slip of the pen, and text a setting not yet read.
+        seconds = float("nan" if isinstance(limit, (bool, str, bytes)) else limit)
+    except (TypeError, ValueError, OverflowError):
+        seconds = math.nan
+    if math.isnan(seconds):
         raise ValueError(
-            f"timeout: {name} is {seconds!r}; it must be more than 0 seconds, or None for no limit"
+            f"timeout: {name} is {limit!r}; give seconds as a number, a (connect, read) pair, or None"
         )
+    if seconds <= 0:
+        raise ValueError(
+            f"timeout: {name} is {limit!r}; it must be more than 0 seconds, or None for no limit"
+        )
+    return seconds if seconds < _FOREVER else None
 
 
 def _from_urllib3(value: Any) -> Timeout:
