@@ -74,7 +74,8 @@ class RequestException(OSError):
 def _rebuild(cls: type[RequestException], args: tuple[Any, ...]) -> RequestException:
     """Unpickle an error without running a subclass's own `__init__`, whose signature is unknown."""
     error = cls.__new__(cls, *args)
-    error.args = args
+    # OSError finds its number and text in two arguments here, and not in `__new__`.
+    OSError.__init__(error, *args)
     return error
 
 

@@ -30,13 +30,10 @@ class CaseInsensitiveDict(MutableMapping[str, V], Generic[V]):
         self._store = {}
         self._repeats = None
         if data is not None:
-            repeats = getattr(data, "_repeats", None) if isinstance(data, CaseInsensitiveDict) else None
-            self.update(data, **kwargs)
-            if repeats:
-                self._repeats = {
-                    name: list(values) for name, values in repeats.items() if name in self._store
-                }
-        elif kwargs:
+            self.update(data)
+            if isinstance(data, CaseInsensitiveDict) and data._repeats:
+                self._repeats = {name: list(values) for name, values in data._repeats.items()}
+        if kwargs:
             self.update(**kwargs)
 
     @classmethod
