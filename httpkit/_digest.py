@@ -61,7 +61,11 @@ def choose(challenges: Iterable[Challenge]) -> dict[str, str] | None:
 
 
 def _is_answerable(challenge: Mapping[str, str]) -> bool:
-    return bool(challenge.get("nonce")) and protection(challenge) is not None and _hash(_family(challenge)) is not None
+    return (
+        bool(challenge.get("nonce"))
+        and protection(challenge) is not None
+        and _hash(_family(challenge)) is not None
+    )
 
 
 def protection(challenge: Mapping[str, str]) -> str | None:
@@ -89,7 +93,12 @@ def is_stale(challenge: Mapping[str, str]) -> bool:
 
 def next_nonce(value: str | None) -> str | None:
     """The nonce that an Authentication-Info field wants for the next request (RFC 7616 §3.5)."""
-    return (parse_dict_header(value).get("nextnonce") if value else None) or None
+    if not value:
+        return None
+    return next(
+        (text for name, text in parse_dict_header(value).items() if name.lower() == "nextnonce" and text),
+        None,
+    )
 
 
 def authorization(
@@ -103,7 +112,11 @@ def authorization(
     digest, qop = _hash(_family(challenge)), protection(challenge)
     if digest is None or qop is None or (qop == "auth-int" and use.body is None):
         return None
-    user, realm, nonce = _octets(username, "utf-8"), _octets(challenge.get("realm", "")), challenge.get("nonce", "")
+    user, realm, nonce = (
+        _octets(username, "utf-8"),
+        _octets(challenge.get("realm", "")),
+        challenge.get("nonce", ""),
+    )
     secret = _joined(digest, user, realm, _octets(password, "utf-8"))
     if is_session(challenge):
         secret = _joined(digest, secret, _octets(nonce), use.cnonce.encode())
@@ -162,9 +175,7 @@ def _message_digest(digest: Callable[..., _Hash], qop: str, use: Use) -> bytes:
     return _joined(digest, *line)
 
 
-def _user(
-    digest: Callable[..., _Hash], user: bytes, realm: bytes, challenge: Mapping[str, str]
-) -> list[str]:
+def _user(digest: Callable[..., _Hash], user: bytes, realm: bytes, challenge: Mapping[str, str]) -> list[str]:
     """The parameters that name the user (RFC 7616 §3.4, §3.4.4).
 
     Hashed where the server wants that. A name beyond ASCII goes into `username*` for a server that announces UTF-8; others
