@@ -19,9 +19,9 @@ FLOORS: list[tuple[str, str]] = [
     ("0", "__version__ _types exceptions hooks structures"),
     (
         "1a",
-        "_defaults _message.credentials _message.dates _message.grammar _message.typed status_codes timeouts",
+        "_defaults _message.credentials _message.dates _message.grammar status_codes timeouts",
     ),
-    ("1b", "_message.fields _message.urls"),
+    ("1b", "_message.fields _message.typed _message.urls"),
     ("2a", "_digest _message.charsets _message.multipart _proxies retries"),
     ("2b", "_environment _message.bodies _wire.errors _wire.http11 _wire.tls cookies"),
     ("3", "_wire.connections models"),
@@ -29,7 +29,7 @@ FLOORS: list[tuple[str, str]] = [
     ("5", "_pipeline adapters"),
     ("6", "_settings"),
     ("7", "sessions"),
-    ("8a", "_tour api"),
+    ("8a", "_forwarding _help _tour api"),
     ("8b", "_cli"),
     ("9a", "__main__ _alias"),
     ("9b", "_internal_utils certs compat help packages utils"),
@@ -186,7 +186,7 @@ def upward(rooms: list[Room], floors: list[tuple[str, str]], package: str = "htt
                 way = "sideways" if rank[target] == rank[room.name] else "upward"
                 where = f"floor {label[room.name]} to {label[target]}"
                 problems.append(f"{room.name}:{found.line} imports {target}: {way}, {where}")
-    return problems
+    return list(dict.fromkeys(problems))
 
 
 def is_corridor(room: Room) -> bool:

@@ -35,6 +35,7 @@ from tests.servers import (
     Socks5Server,
     full_backlog_listener,
     slowly,
+    wsgi,
 )
 from tests.servers.guard import Network, network
 from tests.servers.tls import subject_hash
@@ -466,6 +467,20 @@ class TestGuard:
         assert socket.getaddrinfo("Example.com.", 80)[0][4] == ("127.0.0.2", 80)
         assert dns.queries == ["a.b.test", "api.localhost", "a.invalid", "example.com", "Example.com."]
 
+    def test_a_name_can_be_routed_to_a_server_by_its_port(
+        self, dns: Network, serve: Callable[..., RecordingServer]
+    ) -> None:
+        plain, other = serve(), serve()
+        dns.route("example.com", 80, plain)
+        dns.route("example.com", 8080, other)
+        dns.route("www.example.com", 80, other)
+        for url in ("http://example.com/a", "http://example.com:8080/b", "http://www.example.com/c"):
+            with urllib3.PoolManager() as pool:
+                assert pool.request("GET", url).status == 200
+        assert plain.targets == ["/a"]
+        assert other.targets == ["/b", "/c"]
+        assert plain.last.header("host") == "example.com"
+
     def test_a_socket_left_open_is_noticed_until_it_is_closed(self, server: RecordingServer) -> None:
         sock = socket.create_connection((server.host, server.port))
         assert len(network.left_open(settle=lambda: None)) == 1
@@ -525,6 +540,21 @@ def test_failures_of_the_guard_fail_a_test(pytester: pytest.Pytester, project: P
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-q", f"-opythonpath={project}")
     result.assert_outcomes(passed=4, errors=3)
     result.stdout.fnmatch_lines(["*only loopback is allowed*", "*lookup of 'example.com'*", "*left open: *"])
+
+
+def test_httpbin_answers_under_any_name(
+    ca: Authority, serve: Callable[..., RecordingServer], dns: Network
+) -> None:
+    app = pytest.importorskip("httpbin").app
+    dns.route("httpbin.org", 443, serve(wsgi(app), tls=ca.server_context("httpbin.org")))
+    with urllib3.PoolManager(ca_certs=ca.file) as pool:
+        sent = pool.request(
+            "POST", "https://httpbin.org/anything/a%20b?x=y", fields={"a": "b"}, encode_multipart=False
+        )
+        assert sent.json()["url"] == "https://httpbin.org/anything/a%20b?x=y"
+        assert sent.json()["form"] == {"a": "b"}
+        assert len(pool.request("GET", "https://httpbin.org/stream/3").data.splitlines()) == 3
+        assert pool.request("HEAD", "https://httpbin.org/get").headers["Content-Length"]
 
 
 def test_httpbin_answers(httpbin: Any, httpbin_secure: Any) -> None:

@@ -14,6 +14,7 @@ HTTP
   `getlist(name)`, `header(name)`, `names`, `path`, `query`, `form`, `text`, `json()`, `cookies`.
 - `Reply(status, headers, body, reason, framing=, interim=, trailers=, close=, takeover=)`, `Reply.json(value)`,
   `Reply.text(text)`, `Reply.redirect(location, status)`. A list or generator as body is sent chunked, piece by piece.
+- `wsgi(app)` is a handler that lets a WSGI application answer.
 - All servers: `url`, `url_as(name, path, userinfo)` (same server under another name), `host`, `port`, `authority`.
 
 TLS (fixture `ca`, an `Authority`)
@@ -53,10 +54,12 @@ Proxies
 Fixtures (tests/conftest.py)
 ----------------------------
 `server` (echoing), `https_server` (with `ca`), `serve(handler, **options)` and `serve_tls(handler, **options)` and
-`serve_raw(script)` start servers that stop with the test; `ca`, `ca_file`; `dns` (`dns.hosts["api.example.com"] =
-"127.0.0.1"`, `dns.queries`); `httpbin`, `httpbin_secure`. Names under .test and .localhost are loopback, names under
-.invalid do not exist; everything else outside loopback fails the test, as does a socket left open
-(mark: `leaks_sockets`). Proxy, netrc and CA variables are removed from the environment before each test.
+`serve_raw(script)` start servers that stop with the test; `ca`, `ca_file`; `httpbin`, `httpbin_secure`; and `dns`:
+`dns.hosts["api.example.com"] = "127.0.0.1"`, `dns.route("example.test", 443, server)` for default ports, `dns.queries`.
+
+Names under .test and .localhost are loopback, names under .invalid do not exist; everything else outside loopback fails
+the test, as does a socket left open (mark: `leaks_sockets`). Proxy, netrc and CA variables are removed from the
+environment, and what a test does to the environment is undone.
 """
 
 from __future__ import annotations
@@ -67,6 +70,7 @@ from .http import Received, RecordingServer, Reply, echo, slowly
 from .proxies import ProxyServer, Socks5Server, SocksRequest
 from .raw import CLOSE, HALF_CLOSE, HANG, READ_HEAD, READ_REQUEST, RESET, Drip, RawServer
 from .tls import Authority, Issued
+from .wsgi import wsgi
 
 __all__ = [
     "CLOSE",
@@ -93,4 +97,5 @@ __all__ = [
     "full_backlog_listener",
     "slowly",
     "wait_until",
+    "wsgi",
 ]

@@ -21,7 +21,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from ._listener import ServerThread
+from ._listener import Listener, ServerThread
 
 __all__ = ["Network", "network"]
 
@@ -29,12 +29,13 @@ __all__ = ["Network", "network"]
 class Network:
     """What the process under test did with the network since the last `begin()`.
 
-    `hosts` maps names to loopback addresses, `queries` lists the names that were looked up, in order; `violations`
-    says what should not have happened.
+    `hosts` maps names to loopback addresses; `route()` gives a name and port a server; `queries` lists the names that
+    were looked up, in order; `violations` says what should not have happened.
     """
 
     def __init__(self) -> None:
         self.hosts: dict[str, str] = {}
+        self.routes: dict[tuple[str, int], tuple[str, int]] = {}
         self.queries: list[str] = []
         self.violations: list[str] = []
         self.opened: weakref.WeakSet[socket.socket] = weakref.WeakSet()
@@ -43,9 +44,15 @@ class Network:
     def begin(self) -> None:
         """Forget the last test."""
         self.hosts.clear()
+        self.routes.clear()
         self.queries.clear()
         self.violations.clear()
         self.opened.clear()
+
+    def route(self, name: str, port: int, server: Listener) -> None:
+        """Connections to *name* at *port*, 443 say, reach *server*: default ports without being root."""
+        address = self.hosts.setdefault(name, f"127.77.0.{len(self.hosts) + 1}")
+        self.routes[address, port] = server.host, server.port
 
     def left_open(self, settle: Callable[[], None]) -> list[str]:
         """The client sockets that are still open although their test is over.
@@ -65,10 +72,12 @@ class Network:
         if not isinstance(threading.current_thread(), ServerThread):
             self.opened.add(sock)
 
-    def check(self, sock: socket.socket, address: Any) -> None:
-        """Raise OSError unless *address* is on this machine."""
-        if sock.family == getattr(socket, "AF_UNIX", None) or is_loopback(address[0]):
-            return
+    def allow(self, sock: socket.socket, address: Any) -> Any:
+        """Where to connect to for *address*. Raises OSError unless it is on this machine."""
+        if sock.family == getattr(socket, "AF_UNIX", None):
+            return address
+        if is_loopback(address[0]):
+            return self.routes.get(address[:2], address)
         self.violations.append(f"connect to {address!r}: only loopback is allowed in tests")
         raise OSError(errno.ENETUNREACH, "Network is unreachable (the tests' guard)")
 
@@ -127,13 +136,13 @@ def _guard_connecting() -> None:
     connect, connect_ex, wrap = socket.socket.connect, socket.socket.connect_ex, ssl.SSLContext.wrap_socket
 
     def guarded_connect(self: socket.socket, address: Any) -> None:
-        network.check(self, address)
+        address = network.allow(self, address)
         network.remember(self)
         return connect(self, address)
 
     def guarded_connect_ex(self: socket.socket, address: Any) -> int:
         try:
-            network.check(self, address)
+            address = network.allow(self, address)
         except OSError as error:
             return error.errno or errno.ENETUNREACH
         network.remember(self)
