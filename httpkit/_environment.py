@@ -1,0 +1,321 @@
+"""What the world outside the program says about a call: environment variables, netrc files, proxies of the system.
+
+The only reader of `os.environ`, of netrc and of the system's proxy settings. Nothing is remembered beyond what the
+world shows to be unchanged, so a variable that a program or a test sets counts from the next call on. Each call asks
+for the variables that it needs by name, because reading all of them costs more than the rest of a small call.
+
+Which origins a `no_proxy` list names is decided in `_proxies`; what takes precedence over the environment, in
+`_settings`.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+from . import _proxies
+from ._message import urls
+from ._message.urls import DEFAULT_PORTS
+from ._proxies import address_in_network, dotted_netmask, is_ipv4_address, is_valid_cidr
+from .exceptions import InvalidURL, MissingSchema
+
+__all__ = [
+    "DEFAULT_PORTS",
+    "NETRC_FILES",
+    "address_in_network",
+    "ca_bundle",
+    "dotted_netmask",
+    "get_environ_proxies",
+    "get_netrc_auth",
+    "getproxies",
+    "is_ipv4_address",
+    "is_valid_cidr",
+    "proxy_bypass",
+    "resolve_proxies",
+    "select_proxy",
+    "set_environ",
+    "should_bypass_proxies",
+    "variable",
+]
+
+NETRC_FILES = (".netrc", "_netrc")
+
+_LONGEST_NETRC = 1 << 20
+# A file that changed this recently may change again without its time stamp showing it.
+_SETTLED_NS = 1_000_000_000
+_HAS_SYSTEM_PROXIES = sys.platform == "darwin" or os.name == "nt"
+_HOME = "USERPROFILE" if os.name == "nt" else "HOME"
+
+# --- variables
+
+_Environ = type(os.environ)
+_encode = lru_cache(maxsize=128)(os.environ.encodekey)
+
+
+def _stored() -> Mapping[Any, Any] | None:
+    """The dict in which `os.environ` keeps its variables, encoded; None where something else took its place.
+
+    Asking `os.environ` itself for a variable that is not set costs a microsecond, and a call asks for ten.
+    """
+    environ = os.environ
+    return getattr(environ, "_data", None) if type(environ) is _Environ else None
+
+
+def _read(name: str) -> str | None:
+    """The value of one variable, which may be empty; None when it is not set."""
+    stored = _stored()
+    if stored is None:
+        return os.environ.get(name)
+    value = stored.get(_encode(name))
+    return None if value is None else os.environ.decodevalue(value)
+
+
+def variable(*names: str) -> str | None:
+    """The value of the first of these environment variables that is set and not empty, or None."""
+    for name in names:
+        value = _read(name)
+        if value:
+            return value
+    return None
+
+
+def ca_bundle() -> str | None:
+    """The file or directory of certificates that the environment asks to verify with, or None."""
+    return variable("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+
+@contextmanager
+def set_environ(env_name: str, value: str | None) -> Iterator[None]:
+    """Set an environment variable while the block runs, then put back what was there. None changes nothing."""
+    if value is None:
+        yield
+        return
+    before = os.environ.get(env_name)
+    os.environ[env_name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(env_name, None)
+        else:
+            os.environ[env_name] = before
+
+
+# --- proxies
+
+
+def getproxies() -> dict[str, str]:
+    """All proxies that the environment names or, without any, the system's settings; by scheme."""
+    import urllib.request
+
+    return urllib.request.getproxies()
+
+
+def proxy_bypass(host: str) -> bool:
+    """True when the environment or the settings of the system exempt *host* from proxies."""
+    import urllib.request
+
+    return bool(urllib.request.proxy_bypass(host))
+
+
+_own_getproxies = getproxies
+_own_proxy_bypass = proxy_bypass
+
+
+def get_environ_proxies(url: str, no_proxy: str | None = None) -> dict[str, str]:
+    """The proxies that the environment configures, by scheme; empty when *url* shall be reached without one.
+
+    Reads `http_proxy`, `https_proxy`, `ftp_proxy`, `all_proxy`, `no_proxy` and the variable of the URL's own scheme,
+    each in lower case or, when that is not set, in upper case. HTTP_PROXY does not count in a CGI program, where a
+    client's Proxy field arrives under that name. *no_proxy* takes the place of the variable. Without a variable the
+    settings of macOS and Windows are asked.
+    """
+    proxies = _configured(url)
+    if not proxies or should_bypass_proxies(url, no_proxy):
+        return {}
+    return proxies
+
+
+def _configured(url: str) -> dict[str, str]:
+    if getproxies is not _own_getproxies:
+        return getproxies()
+    proxies = _from_variables(url.partition(":")[0].lower())
+    if not proxies and _HAS_SYSTEM_PROXIES:
+        return getproxies()
+    return proxies
+
+
+@lru_cache(maxsize=32)
+def _proxy_variables(scheme: str) -> tuple[tuple[tuple[str, str, str], ...], tuple[Any, ...]]:
+    """Each variable as (scheme, lower-case name, upper-case name), and all names as the environment stores them."""
+    schemes = dict.fromkeys(("http", "https", "ftp", "all", "no", scheme))
+    named = tuple((each, f"{each}_proxy", f"{each}_proxy".upper()) for each in schemes)
+    try:
+        return named, tuple(_encode(name) for _, *names in named for name in names)
+    except UnicodeError:  # no scheme of a URL
+        return _proxy_variables("http")
+
+
+def _from_variables(scheme: str) -> dict[str, str]:
+    named, encoded = _proxy_variables(scheme)
+    stored = _stored()
+    if stored is not None and stored.keys().isdisjoint(encoded):
+        return {}
+    proxies = {}
+    for each, lower, upper in named:
+        value = _read(lower)
+        if value is None and not (each == "http" and _read("REQUEST_METHOD") is not None):
+            value = _read(upper)
+        if value:
+            proxies[each] = value
+    return proxies
+
+
+def should_bypass_proxies(url: str, no_proxy: str | None) -> bool:
+    """True when *url* shall be reached without a proxy: `no_proxy` or the system exempts it, or it has no host.
+
+    *no_proxy* takes the place of the variable; an empty one exempts nothing. `_proxies.bypasses` says how it is read.
+    """
+    _, hostname, port = _place(url)
+    if not hostname:
+        return True
+    listed = variable("no_proxy", "NO_PROXY") if no_proxy is None else no_proxy
+    if listed and _proxies.bypasses(listed, hostname, port):
+        return True
+    if proxy_bypass is _own_proxy_bypass and not (_HAS_SYSTEM_PROXIES and not _from_variables("http")):
+        return False
+    return _bypassed_elsewhere(hostname, no_proxy)
+
+
+def _bypassed_elsewhere(hostname: str, no_proxy: str | None) -> bool:
+    import socket
+
+    with set_environ("no_proxy", no_proxy):
+        try:
+            return bool(proxy_bypass(hostname))
+        except (TypeError, socket.gaierror):  # what the settings of macOS and Windows are known to fail with
+            return False
+
+
+def select_proxy(url: str, proxies: Mapping[str, str] | None) -> str | None:
+    """The URL of the proxy that *proxies* holds for *url*, or None.
+
+    Keys, from the most to the least particular: `scheme://host:port`, `scheme://host`, `scheme`, `all://host:port`,
+    `all://host`, `all`.
+    """
+    if not proxies:
+        return None
+    key = _proxies.applicable_key(proxies, *_place(url))
+    return None if key is None else proxies[key]
+
+
+def resolve_proxies(
+    request: Any, proxies: Mapping[str, str] | None, trust_env: bool = True
+) -> dict[str, str]:
+    """*proxies*, with the proxy that the environment has for the URL of *request* where they say nothing about it.
+
+    A `no_proxy` entry among *proxies* takes the place of the variable.
+    """
+    resolved = dict(proxies or {})
+    url = str(request.url)
+    if not trust_env or _proxies.applicable_key(resolved, *_place(url)) is not None:
+        return resolved
+    environment = get_environ_proxies(url, no_proxy=resolved.get("no_proxy"))
+    if environment:
+        scheme = url.partition(":")[0].lower()
+        proxy = environment.get(scheme) or environment.get("all")
+        if proxy:
+            resolved[scheme] = proxy
+    return resolved
+
+
+def _place(url: str) -> tuple[str, str | None, int | None]:
+    """Scheme, hostname and effective port; no hostname for a URL that nothing can be connected for."""
+    try:
+        parsed = urls.parse(url)
+    except (InvalidURL, MissingSchema):
+        return url.partition(":")[0].strip().lower(), None, None
+    return parsed.scheme, parsed.hostname.lower() or None, parsed.effective_port
+
+
+# --- netrc
+
+
+def get_netrc_auth(url: str | bytes, raise_errors: bool = False) -> tuple[str, str] | None:
+    """`(login, password)` that netrc has for exactly the host of *url*, or its default entry; None without either.
+
+    The file is the one that NETRC names or else `~/.netrc` or `~/_netrc`; a regular file of at most 1 MiB, parsed anew
+    only when it has changed. One that cannot be read or parsed counts as empty; with *raise_errors* its OSError or
+    NetrcParseError is raised.
+    """
+    path = _netrc_path()
+    if path is None:
+        return None
+    hostname = _place(url.decode("utf-8", "replace") if isinstance(url, bytes) else url)[1]
+    if not hostname:
+        return None
+    entries, error = _netrc_entries(path)
+    if error is not None and raise_errors:
+        raise error.with_traceback(None)
+    entry = entries.get(hostname) or entries.get("default")
+    if entry is None or not any(entry):
+        return None
+    login, account, password = entry
+    return str(login or account or ""), password or ""
+
+
+def _netrc_path() -> str | None:
+    for path in _netrc_locations(_read("NETRC"), _read(_HOME), NETRC_FILES):
+        if os.access(path, os.F_OK):  # half the price of a stat that fails
+            return path
+    return None
+
+
+@lru_cache(maxsize=16)
+def _netrc_locations(netrc: str | None, home: str | None, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Where netrc files may lie. *home* is what `~` depends on; it is here so that a change of it is seen."""
+    if netrc is not None:
+        return (os.path.expanduser(netrc),)
+    return tuple(os.path.join(os.path.expanduser("~"), name) for name in names)
+
+
+_Entry = tuple["str | None", "str | None", "str | None"]
+_Entries = tuple[dict[str, _Entry], "Exception | None"]
+
+
+def _netrc_entries(path: str) -> _Entries:
+    """The entries of a file by host in lower case, and what was wrong with it."""
+    try:
+        found = os.stat(path)
+    except OSError as error:
+        return {}, error
+    if not stat.S_ISREG(found.st_mode):
+        return {}, None
+    if time.time_ns() - found.st_mtime_ns < _SETTLED_NS:
+        return _parse_netrc(path, found.st_size)
+    return _parse_netrc_once(path, found.st_size, found.st_mtime_ns, found.st_ino)
+
+
+@lru_cache(maxsize=8)
+def _parse_netrc_once(path: str, size: int, mtime_ns: int, inode: int) -> _Entries:
+    return _parse_netrc(path, size)
+
+
+def _parse_netrc(path: str, size: int) -> _Entries:
+    from netrc import NetrcParseError, netrc
+
+    if size > _LONGEST_NETRC:
+        return {}, NetrcParseError(f"larger than {_LONGEST_NETRC} bytes, which no netrc file is", path)
+    try:
+        hosts = netrc(path).hosts
+    except (NetrcParseError, OSError) as error:
+        return {}, error
+    except ValueError as error:  # neither UTF-8 nor text of the locale; an open quotation on Python 3.10
+        return {}, NetrcParseError(str(error), path)
+    return {host.lower(): entry for host, entry in hosts.items()}, None
