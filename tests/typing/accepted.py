@@ -1,0 +1,187 @@
+"""Programs as people write them. Type checkers accept every line and agree about the types; nothing here is run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpkit
+from httpkit import PreparedRequest, Request, Response, Session
+from httpkit.adapters import BaseAdapter, HTTPAdapter
+from httpkit.auth import AuthBase, HTTPBasicAuth, HTTPDigestAuth
+from httpkit.cookies import RequestsCookieJar
+from httpkit.structures import CaseInsensitiveDict
+from httpkit.timeouts import Timeout
+
+if TYPE_CHECKING:
+    from typing_extensions import assert_type
+
+
+def functions() -> None:
+    response = httpkit.get("https://example.test/")
+    assert_type(response, Response)
+    assert_type(httpkit.post("https://example.test/", json={"a": [1, None]}), Response)
+    assert_type(httpkit.put("https://example.test/", data=b"x"), Response)
+    assert_type(httpkit.request("GET", "https://example.test/", timeout=(1, None)), Response)
+    for function in (httpkit.get, httpkit.options, httpkit.head, httpkit.delete, httpkit.patch):
+        assert_type(function("https://example.test/"), Response)
+
+
+def params() -> None:
+    httpkit.get("https://example.test/", params={"a": 1, "b": ["x", "y"], "c": None})
+    httpkit.get("https://example.test/", params=[("a", 1), ("a", "2")])
+    httpkit.get("https://example.test/", params="a=1")
+    httpkit.get("https://example.test/", params=b"a=1")
+
+
+def bodies(pieces: Iterator[bytes]) -> None:
+    for data in ("text", b"bytes", bytearray(b"bytes")):
+        httpkit.post("https://example.test/", data=data)
+    httpkit.post("https://example.test/", data={"a": "1", "b": ["2", "3"]})
+    httpkit.post("https://example.test/", data=[("a", "1")])
+    httpkit.post("https://example.test/", data=pieces)
+    with open("file", "rb") as file:
+        httpkit.post("https://example.test/", data=file)
+        httpkit.post("https://example.test/", files={"f": file})
+        httpkit.post("https://example.test/", files={"f": ("name", file, "text/plain", {"X-A": "1"})})
+        httpkit.post("https://example.test/", files=[("f", ("name", b"content")), ("f", "text")])
+
+
+def responses() -> None:
+    response = httpkit.get("https://example.test/")
+    assert_type(response.status_code, int)
+    assert_type(response.ok, bool)
+    assert_type(response.content, bytes)
+    assert_type(response.text, str)
+    assert_type(response.url, str)
+    assert_type(response.headers, CaseInsensitiveDict[str])
+    assert_type(response.headers["content-type"], str)
+    assert_type(response.headers.getlist("set-cookie"), list[str])
+    assert_type(response.history, list[Response])
+    assert_type(response.cookies, RequestsCookieJar)
+    assert_type(response.raise_for_status(), Response)
+    assert_type(response.request, PreparedRequest)
+    with httpkit.get("https://example.test/", stream=True) as streamed:
+        assert_type(streamed, Response)
+        for piece in streamed.iter_content(1024):
+            piece.upper()
+
+
+def sessions(ca: Path) -> None:
+    with Session() as session:
+        assert_type(session, Session)
+        session.headers["X-A"] = "1"
+        session.headers.update({"X-B": "2"})
+        session.auth = ("user", "pass")
+        session.auth = HTTPDigestAuth("user", "pass")
+        session.verify = False
+        session.verify = "ca.pem"
+        session.cert = ("cert.pem", "key.pem")
+        session.proxies = {"http": "http://proxy.test"}
+        session.max_redirects = 3
+        session.params = {"a": "1"}
+        session.mount("https://example.test/", HTTPAdapter(max_retries=3, pool_maxsize=2))
+        assert_type(session.get_adapter("https://example.test/"), BaseAdapter)
+        assert_type(session.cookies, RequestsCookieJar)
+        prepared = session.prepare_request(Request("GET", "https://example.test/", params={"a": 1}))
+        assert_type(prepared, PreparedRequest)
+        assert_type(prepared.headers, CaseInsensitiveDict[Any])
+        assert_type(session.send(prepared, stream=True, timeout=3), Response)
+        session.get(
+            "https://example.test/", verify=str(ca), cert=None, allow_redirects=False, cookies={"a": "b"}
+        )
+        session.request(
+            "GET", "https://example.test/", auth=HTTPBasicAuth("user", "pass"), headers={"X-A": None}
+        )
+
+
+def timeouts() -> None:
+    limit = Timeout(connect=3, read=None)
+    assert_type(limit.connect, "float | None")
+    httpkit.get("https://example.test/", timeout=limit)
+    httpkit.get("https://example.test/", timeout=3.5)
+    httpkit.get("https://example.test/", timeout=(3, 5))
+    httpkit.get("https://example.test/", timeout=None)
+
+
+def errors() -> None:
+    try:
+        httpkit.get("https://example.test/").raise_for_status()
+    except httpkit.HTTPError as error:
+        assert_type(error.response, "Response | None")
+    except (httpkit.ConnectionError, httpkit.Timeout, httpkit.TooManyRedirects):
+        pass
+    except httpkit.RequestException as error:
+        assert_type(error.request, "Request | PreparedRequest | None")
+
+
+class KeyAuth(AuthBase):
+    """An authentication scheme of one's own."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+    def __call__(self, r: PreparedRequest) -> PreparedRequest:
+        r.headers["X-Key"] = self.key
+        r.register_hook("response", self.look)
+        return r
+
+    def look(self, response: Response, *args: Any, **kwargs: Any) -> Response:
+        return response
+
+
+class CountingAdapter(HTTPAdapter):
+    """A transport adapter of one's own."""
+
+    sent = 0
+
+    def send(
+        self,
+        request: PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: Any = True,
+        cert: Any = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> Response:
+        self.sent += 1
+        return super().send(request, stream, timeout, verify, cert, proxies)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+
+
+class CannedAdapter(BaseAdapter):
+    """An adapter that needs no network."""
+
+    def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
+        response = Response()
+        response.status_code = 200
+        response.request = request
+        return response
+
+    def close(self) -> None:
+        pass
+
+
+class BaseURLSession(Session):
+    """A session of one's own."""
+
+    def request(self, method: str, url: str | bytes, *args: Any, **kwargs: Any) -> Response:
+        return super().request(method, f"https://example.test{url!r}", *args, **kwargs)
+
+    def rebuild_auth(self, prepared_request: PreparedRequest, response: Response) -> None:
+        prepared_request.headers.pop("X-Key", None)
+
+    def should_strip_auth(self, old_url: str, new_url: str) -> bool:
+        return True
+
+
+def own_classes() -> None:
+    session = BaseURLSession()
+    session.auth = KeyAuth("key")
+    session.mount("https://", CountingAdapter())
+    session.mount("canned://", CannedAdapter())
+    session.hooks["response"] = [KeyAuth("key").look]
+    httpkit.get("https://example.test/", auth=KeyAuth("key"), hooks={"response": KeyAuth("key").look})

@@ -1,0 +1,41 @@
+"""Mistakes that type checkers find: each line marked with an error comment, and no other. Nothing here is run."""
+
+from __future__ import annotations
+
+import httpkit
+from httpkit.adapters import HTTPAdapter
+from httpkit.auth import AuthBase, HTTPBasicAuth
+from httpkit.structures import CaseInsensitiveDict
+from httpkit.timeouts import Timeout
+
+response = httpkit.get("https://example.test/")
+session = httpkit.Session()
+
+httpkit.get()  # error: the URL is missing
+httpkit.get(3)  # error: a URL is text
+httpkit.post("https://example.test/", data=3)  # error: a number is no body
+httpkit.get("https://example.test/", params=3)  # error: a number is no query
+
+number: str = response.status_code  # error: it is an int
+text: bytes = response.text  # error: it is str
+content: str = response.content  # error: it is bytes
+missing = response.status  # error: there is no such attribute
+values: str = response.headers.getlist("set-cookie")  # error: it is a list
+
+session.mount("https://", session)  # error: a session is no adapter
+session.max_redirects = "3"  # error: a number
+session.nonsense = 1  # error: there is no such setting
+adapter: HTTPAdapter = session.get_adapter("https://example.test/")  # error: it may be any adapter
+
+HTTPBasicAuth("user")  # error: the password is missing
+Timeout("3")  # error: seconds are numbers
+Timeout(1, 2, 3, 4, 5)  # error: too many limits
+Timeout().connect = 3  # error: it is a value
+
+fields: CaseInsensitiveDict[str] = CaseInsensitiveDict()
+fields[3] = "x"  # error: names are text
+
+
+class WrongAuth(AuthBase):
+    def __call__(self, r: str) -> str:  # error: it is called with a prepared request
+        return r
