@@ -1,7 +1,8 @@
 """The fields that a session sends when nobody says otherwise, and what they say about this installation.
 
-A coding is offered only when a decoder for it is installed, since a server may use whatever was offered
-(RFC 9110 §12.5.3). Whether one is installed is looked up without importing it: most programs never meet a brotli body.
+A coding is offered only when a decoder for it is installed, since a server may use whatever was offered (RFC
+9110 §12.5.3). Whether one is installed is looked up without importing it: most programs never meet a brotli
+body.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Digest credentials: which challenge can be answered, and what the answer is (RFC 7616; RFC 2617 and RFC 2069 servers).
+"""Digest credentials: which challenge can be answered, and what the answer is (RFC 7616).
 
-Calculation only. No message objects, no clock and no randomness: the client's nonce and the counter come in as arguments, so
-the RFCs' examples are tests. What is sent, to whom and how often is decided in `auth`.
+Servers that follow RFC 2617 and RFC 2069 are answered as well. Calculation only. No message objects, no clock
+and no randomness: the client's nonce and the counter come in as arguments, so the RFCs' examples are tests.
+What is sent, to whom and how often is decided in `auth`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Use", "authorization", "choose", "is_session", "is_stale", "next_nonce", "protection"]
 
-#: Algorithms by strength, with hashlib's names. RFC 7616 §6.1 registers three; servers announce SHA and SHA-512 as well.
+#: Algorithms by strength, with hashlib's names. RFC 7616 §6.1 registers three; servers announce SHA and
+#: SHA-512 as well.
 _HASHES = {
     "SHA-512-256": "sha512_256",
     "SHA-512": "sha512",
@@ -36,9 +38,9 @@ _ATTR_CHARS = "!#$&+^`|"
 class Use:
     """One use of a nonce: what the response is calculated over, besides the challenge and the secret.
 
-    *target* is the request target as it is sent (path and query). *count* says how often the nonce was used, this time
-    included. *body* gives the content in pieces and is read only where the server asks for its integrity; None stands for
-    content that cannot be read ahead of sending it.
+    *target* is the request target as it is sent (path and query). *count* says how often the nonce was used,
+    this time included. *body* gives the content in pieces and is read only where the server asks for its
+    integrity; None stands for content that cannot be read ahead of sending it.
     """
 
     method: str
@@ -49,15 +51,20 @@ class Use:
 
 
 def choose(challenges: Iterable[Challenge]) -> dict[str, str] | None:
-    """The parameters of the strongest Digest challenge that can be answered, the first among equals; None without one.
+    """The parameters of the strongest Digest challenge that can be answered; None without one.
 
-    RFC 7616 §3.7 lets a client have its own policy instead of the server's order; an attacker who can put a weaker
-    challenge first must not get the weaker answer.
+    Among equals it is the first. RFC 7616 §3.7 lets a client have its own policy instead of the server's
+    order; an attacker who can put a weaker challenge first must not get the weaker answer.
     """
     known = [c.parameters for c in challenges if c.scheme == "digest" and _is_answerable(c.parameters)]
     if not known:
         return None
-    return dict(max(known, key=lambda parameters: _STRENGTH[_family(parameters)]))
+    strongest = max(known, key=_strength)
+    return dict(strongest)
+
+
+def _strength(challenge: Mapping[str, str]) -> int:
+    return _STRENGTH[_family(challenge)]
 
 
 def _is_answerable(challenge: Mapping[str, str]) -> bool:
@@ -82,7 +89,7 @@ def protection(challenge: Mapping[str, str]) -> str | None:
 
 
 def is_session(challenge: Mapping[str, str]) -> bool:
-    """True for the -sess algorithms, whose key is made once from the first cnonce after a challenge (RFC 7616 §3.4.2)."""
+    """True for the -sess algorithms, whose key holds the first cnonce after a challenge (RFC 7616 §3.4.2)."""
     return challenge.get("algorithm", "").lower().endswith("-sess")
 
 
@@ -106,8 +113,8 @@ def authorization(
 ) -> str | None:
     """The value of the Authorization field that answers *challenge* (RFC 7616 §3.4).
 
-    None when the challenge asks for an algorithm or a protection that is not known, or for the integrity of a body that
-    cannot be read ahead.
+    None when the challenge asks for an algorithm or a protection that is not known, or for the integrity of a
+    body that cannot be read ahead.
     """
     digest, qop = _hash(_family(challenge)), protection(challenge)
     if digest is None or qop is None or (qop == "auth-int" and use.body is None):
@@ -144,7 +151,7 @@ def _family(challenge: Mapping[str, str]) -> str:
 
 @lru_cache(maxsize=16)
 def _hash(family: str) -> Callable[..., _Hash] | None:
-    """The hash of that name; None when it is unknown to us, or to this build of Python (sha512_256 comes from OpenSSL)."""
+    """The hash of that name; None when we do not know it, or this build of Python's OpenSSL does not."""
     name = _HASHES.get(family)
     if name is None:
         return None
@@ -178,8 +185,8 @@ def _message_digest(digest: Callable[..., _Hash], qop: str, use: Use) -> bytes:
 def _user(digest: Callable[..., _Hash], user: bytes, realm: bytes, challenge: Mapping[str, str]) -> list[str]:
     """The parameters that name the user (RFC 7616 §3.4, §3.4.4).
 
-    Hashed where the server wants that. A name beyond ASCII goes into `username*` for a server that announces UTF-8; others
-    are older than that parameter, and read the same octets that they hash.
+    Hashed where the server wants that. A name beyond ASCII goes into `username*` for a server that announces
+    UTF-8; others are older than that parameter, and read the same octets that they hash.
     """
     if challenge.get("userhash", "").lower() == "true":
         return [f'username="{_joined(digest, user, realm).decode()}"', "userhash=true"]
