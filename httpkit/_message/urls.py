@@ -11,7 +11,6 @@ name, reads the environment or opens a socket.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -151,8 +150,9 @@ class URL(NamedTuple):
         authority = host if userinfo is None else f"{userinfo}@{host}"
         if port is not None:
             authority = f"{authority}:{port}"
-        # Without an authority a path such as 'a@b' (mailto) follows the scheme at once.
-        text = f"{scheme}://{authority}{path}" if authority or path[:1] == "/" else f"{scheme}:{path}"
+        # A path without a root ('mailto:a@b') has no authority before it, not even an empty one.
+        rooted = authority or path[:1] == "/" or scheme[:4] == "http"
+        text = f"{scheme}://{authority}{path}" if rooted else f"{scheme}:{path}"
         if query is not None:
             text = f"{text}?{query}"
         return text if fragment is None else f"{text}#{fragment}"
@@ -181,9 +181,12 @@ def prepare(url: object, params: ParamsType = None) -> str:
         prepared = _prepare_cached(text)
     else:
         prepared = _prepare(text)
-    if params is None or _FOREIGN.match(prepared):
+    if not params or _FOREIGN.match(prepared):
         return prepared
-    return _with_query(prepared, encode_params(params))
+    encoded = encode_params(params)
+    return _with_query(
+        prepared, _encode(encoded, _NOT_IN_QUERY) if isinstance(params, (str, bytes)) else encoded
+    )
 
 
 def origin(url: str) -> Origin:
@@ -274,7 +277,7 @@ def _parse_any(url: str) -> URL:
         return _parse_http(url, scheme, rest)
     if scheme.startswith("http") and rest[:2] != "//":
         raise _missing_scheme(url)  # 'httpbin.org:8080/get'
-    return _parse_foreign(scheme, rest)
+    return _parse_foreign(scheme, url)
 
 
 def _parse_http(url: str, scheme: str, rest: str) -> URL:
@@ -300,9 +303,9 @@ def _parse_http(url: str, scheme: str, rest: str) -> URL:
     )
 
 
-def _parse_foreign(scheme: str, rest: str) -> URL:
+def _parse_foreign(scheme: str, url: str) -> URL:
     """A URL whose authority has a meaning that only its adapter knows, such as the path of a socket."""
-    _, authority, path, query, fragment = _split(rest)
+    _, authority, path, query, fragment = _split(url)
     userinfo, at, host = (authority or "").rpartition("@")
     port = None
     with_port = _LENIENT_PORT.match(host)
@@ -457,7 +460,6 @@ def _percent(match: re.Match[str]) -> str:
 def _with_query(prepared: str, encoded: str) -> str:
     if not encoded:
         return prepared
-    encoded = _encode(encoded, _NOT_IN_QUERY)
     head, hash_, fragment = prepared.partition("#")
     path, _, query = head.partition("?")
     return f"{path}?{query}&{encoded}{hash_}{fragment}" if query else f"{path}?{encoded}{hash_}{fragment}"
@@ -489,11 +491,14 @@ def form_urlencode(data: object) -> str:
             raise TypeError(f"{_cut(repr(pair))} is no (name, value) pair")
         name, values = pair
         name = _form_quote(name)
-        for value in _each(values):
-            if value is None:
-                continue
-            nested = not isinstance(value, (str, bytes)) and hasattr(value, "__len__")
-            fields.extend(f"{name}={_form_quote(item)}" for item in (value if nested else (value,)))
+        if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
+            values = (values,)
+        for value in values:
+            if isinstance(value, (str, bytes)) or not hasattr(value, "__len__"):
+                if value is not None:
+                    fields.append(f"{name}={_form_quote(value)}")
+            else:
+                fields.extend([f"{name}={_form_quote(item)}" for item in value])
     return "&".join(fields)
 
 
@@ -503,12 +508,6 @@ def _pairs(data: Any) -> list[tuple[Any, Any]]:
     elif not hasattr(data, "__iter__"):
         raise TypeError(f"give a mapping or (name, value) pairs, not {type(data).__name__}")
     return to_key_val_list(data) or []
-
-
-def _each(values: Any) -> Iterable[Any]:
-    if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
-        return (values,)
-    return values  # type: ignore[no-any-return]  # its items are anything
 
 
 def _form_quote(value: object) -> str:
@@ -623,7 +622,7 @@ def suggest_scheme(scheme: str) -> str | None:
         return None
     from difflib import get_close_matches
 
-    return next(iter(get_close_matches(scheme, ("http", "https"), 1, 0.7)), None)
+    return next(iter(get_close_matches(scheme, ["https" if "s" in scheme else "http"], 1, 0.7)), None)
 
 
 def suggest_url(url: str) -> str | None:
