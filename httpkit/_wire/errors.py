@@ -1,0 +1,443 @@
+"""What an error of urllib3, http.client, socket, ssl or a decoder means, as one of ours: `translate`, and nothing else.
+
+The classes are those that programs written for requests catch. So are the arguments: `args[0]` is the error that
+urllib3 raised, because programs look at `error.args[0].reason`. `str(error)` is a sentence of ours all the same, kept
+on the error beside its arguments: it says where, what and what to do about it. The original is the `__cause__` too.
+Sentences show host and port, never userinfo, a query or the value of a field.
+
+Nothing is imported from urllib3 before there is an error to translate.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any, NamedTuple, Union
+from urllib.parse import urlsplit
+
+from ..exceptions import (
+    ChunkedEncodingError,
+    ConnectionError,
+    ConnectTimeout,
+    ContentDecodingError,
+    InvalidHeader,
+    InvalidProxyURL,
+    InvalidURL,
+    ProxyError,
+    ReadTimeout,
+    RequestException,
+    RetryError,
+    SSLError,
+)
+
+__all__ = ["BrokenReadTimeout", "UnsendableRequest", "translate"]
+
+Kind = type[RequestException]
+
+#: Where an error of a builtin type has to come from to be translated: a program's own ValueError is its own business.
+_THEIR_MODULES = re.compile(
+    r"(?:urllib3|http|socket|ssl|socks|encodings|email|zlib|gzip|_?brotli\w*|zstandard|backports)(?:\.|\Z)"
+)
+_SECONDS = re.compile(r"timeout=([0-9.]+)")
+_TUNNEL = re.compile(r"Tunnel connection failed: (.*)", re.DOTALL)
+
+
+class BrokenReadTimeout(ReadTimeout, ConnectionError):
+    """A read timeout where requests raises its ConnectionError: in the body, while sending, and after retries.
+
+    Both `except ReadTimeout` and `except ConnectionError` catch it.
+    """
+
+
+class UnsendableRequest(RequestException, ValueError):
+    """The request holds something that cannot be written as HTTP."""
+
+
+def translate(error: BaseException, request: Any, *, phase: str = "send") -> RequestException:
+    """The error of ours for *error*, to be raised `from` it. *phase* is "send", or "body" while a body is read.
+
+    An error that is ours already comes back as it is, also from within one of urllib3's. One that is none of those
+    libraries' (it came out of the program's own generator, hook or file) is not translated: it is raised again.
+    """
+    chain = list(_chain(error))
+    for link in chain:
+        if isinstance(link, RequestException):
+            if link.request is None:
+                link.request = request
+            return link
+    kind = _kind(error, chain, phase)
+    if kind is None:
+        raise error
+    translated = kind(error, request=request)
+    translated._message = _sentence(kind, chain, request, phase)
+    return translated
+
+
+def _chain(error: object) -> Iterator[BaseException]:
+    """*error* and the errors that it wraps, the outermost first."""
+    seen: set[int] = set()
+    waiting = [error]
+    while waiting:
+        link = waiting.pop(0)
+        if not isinstance(link, BaseException) or id(link) in seen:
+            continue
+        seen.add(id(link))
+        yield link
+        wrapped = (getattr(link, "reason", None), getattr(link, "original_error", None), *link.args)
+        # urllib3 does not say `from` for an error of PySocks.
+        waiting += [*wrapped, link.__cause__ or (None if link.__suppress_context__ else _socks_context(link))]
+
+
+def _socks_context(error: BaseException) -> BaseException | None:
+    context = error.__context__
+    return context if type(context).__module__ == "socks" else None
+
+
+# --- which class
+
+
+Choice = Callable[[list[BaseException]], Union[Kind, None]]
+Table = tuple[tuple[Any, Union[Kind, Choice]], ...]
+
+
+def _kind(error: BaseException, chain: list[BaseException], phase: str) -> Kind | None:
+    """Our class for *error* by the first row that it matches; None for an error that is not theirs."""
+    for theirs, kind in _body_kinds() if phase == "body" else _send_kinds():
+        if isinstance(error, theirs):
+            return kind if isinstance(kind, type) else kind(chain)
+    return None
+
+
+@lru_cache(maxsize=1)
+def _send_kinds() -> Table:
+    import ssl
+    from http.client import HTTPException
+
+    from urllib3 import exceptions as theirs
+    from urllib3.util.ssl_match_hostname import CertificateError
+
+    return (
+        (theirs.MaxRetryError, _after_retries),
+        (theirs.NewConnectionError, _no_connection),
+        (theirs.ConnectTimeoutError, ConnectTimeout),
+        (theirs.ReadTimeoutError, ReadTimeout),
+        (theirs.ResponseError, RetryError),
+        (theirs.ProxyError, ProxyError),
+        ((theirs.SSLError, ssl.SSLError, CertificateError), SSLError),
+        (theirs.InvalidHeader, InvalidHeader),
+        (theirs.DecodeError, ContentDecodingError),
+        ((theirs.ProxySchemeUnknown, theirs.ProxySchemeUnsupported), InvalidProxyURL),
+        (theirs.LocationValueError, InvalidURL),
+        ((theirs.HTTPError, HTTPException), _broken_while_sending),
+        (TimeoutError, BrokenReadTimeout),
+        (OSError, ConnectionError),
+        (UnicodeError, _unencodable),
+        (ValueError, _unsendable),
+    )
+
+
+@lru_cache(maxsize=1)
+def _body_kinds() -> Table:
+    import ssl
+    import zlib
+    from http.client import HTTPException
+
+    from urllib3 import exceptions as theirs
+
+    return (
+        ((theirs.TimeoutError, TimeoutError), BrokenReadTimeout),
+        ((theirs.DecodeError, zlib.error), ContentDecodingError),
+        ((theirs.SSLError, ssl.SSLError), SSLError),
+        (
+            (theirs.ProtocolError, theirs.IncompleteRead, theirs.InvalidChunkLength, HTTPException),
+            ChunkedEncodingError,
+        ),
+        ((theirs.HTTPError, OSError), ConnectionError),
+        # Another thread has closed the response under the reader.
+        ((ValueError, AttributeError), lambda chain: ChunkedEncodingError if _is_theirs(chain[0]) else None),
+    )
+
+
+def _after_retries(chain: list[BaseException]) -> Kind:
+    reason = getattr(chain[0], "reason", None)
+    kind = _kind(reason, list(_chain(reason)), "send") if isinstance(reason, Exception) else None
+    if kind is ReadTimeout:
+        return BrokenReadTimeout
+    return (
+        kind
+        if kind in (ConnectTimeout, RetryError, ProxyError, SSLError, BrokenReadTimeout)
+        else ConnectionError
+    )
+
+
+def _no_connection(chain: list[BaseException]) -> Kind:
+    return ProxyError if any(type(link).__module__ == "socks" for link in chain) else ConnectionError
+
+
+def _broken_while_sending(chain: list[BaseException]) -> Kind:
+    from http import client
+
+    if any(isinstance(link, TimeoutError) for link in chain):
+        return BrokenReadTimeout
+    return InvalidURL if any(isinstance(link, client.InvalidURL) for link in chain) else ConnectionError
+
+
+def _unencodable(chain: list[BaseException]) -> Kind | None:
+    error = chain[0]
+    if not _is_theirs(error):
+        return None
+    return InvalidHeader if getattr(error, "encoding", None) == "latin-1" else InvalidURL
+
+
+def _unsendable(chain: list[BaseException]) -> Kind | None:
+    if not _is_theirs(chain[0]):
+        return None
+    return InvalidHeader if "header" in str(chain[0]).lower() else UnsendableRequest
+
+
+def _is_theirs(error: BaseException) -> bool:
+    """Whether *error* was raised in code of these libraries, rather than in something that they called."""
+    trace = error.__traceback__
+    if trace is None:
+        return False
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return _THEIR_MODULES.match(trace.tb_frame.f_globals.get("__name__") or "") is not None
+
+
+# --- what to say
+
+
+class _Scene(NamedTuple):
+    """Where it happened: *peer* is who we talked to, *server* whom the request is for; a proxy makes them differ."""
+
+    peer: str
+    server: str
+    body: bool
+
+
+def _sentence(kind: Kind, chain: list[BaseException], request: Any, phase: str) -> str:
+    server = _server(getattr(request, "url", None))
+    peer = _proxy(chain) if issubclass(kind, ProxyError) else server
+    scene = _Scene(peer, server, phase == "body")
+    for theirs, say in _sayings():
+        for link in chain:
+            if isinstance(link, theirs):
+                return say(link, scene)
+    place = f"Reading the body from {server}" if scene.body else f"The call to {peer}"
+    return f"{place} failed: {_show(chain[-1]) or type(chain[-1]).__name__}"
+
+
+def _server(url: Any) -> str:
+    """`host:port` of the request's URL."""
+    try:
+        parts = urlsplit(url.decode() if isinstance(url, bytes) else url or "")
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        return "the server"
+    if not parts.hostname:
+        return "the server"
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return _show(f"{host}:{port}" if port else host)
+
+
+def _proxy(chain: list[BaseException]) -> str:
+    """`the proxy host:port`, as far as urllib3's error tells."""
+    from urllib3.exceptions import PoolError
+
+    for link in chain:
+        if isinstance(link, PoolError) and link.pool is not None:
+            url = getattr(link.pool, "proxy", None)
+            socks = getattr(link.pool, "conn_kw", {}).get("_socks_options")
+            if url is not None:
+                return _show(f"the proxy {url.host}:{url.port}")
+            if socks:
+                return _show(f"the proxy {socks['proxy_host']}:{socks['proxy_port'] or 1080}")
+    return "the proxy"
+
+
+Say = Callable[[Any, _Scene], str]
+
+
+@lru_cache(maxsize=1)
+def _sayings() -> tuple[tuple[Any, Say], ...]:
+    """What to say of the first error in a chain that is one of these; the most telling come first."""
+    import socket
+    import ssl
+    import zlib
+    from http import client
+
+    from urllib3 import exceptions as theirs
+    from urllib3.util.ssl_match_hostname import CertificateError
+
+    return (
+        ((ssl.SSLCertVerificationError, CertificateError), _certificate),
+        ((ssl.SSLError, theirs.SSLError), _tls),
+        ((theirs.DecodeError, zlib.error), _decoding),
+        (socket.gaierror, _name),
+        (theirs.ReadTimeoutError, _read_timeout),
+        (theirs.NewConnectionError, _connecting),
+        (theirs.ConnectTimeoutError, _connect_timeout),
+        (TimeoutError, _timeout),
+        (theirs.ResponseError, lambda error, at: f"Gave up on {at.server} after all retries: {_show(error)}"),
+        (theirs.EmptyPoolError, _empty_pool),
+        (theirs.ClosedPoolError, lambda _, at: f"The connections to {at.server} were closed during the call"),
+        ((theirs.ProxySchemeUnknown, theirs.ProxySchemeUnsupported), _proxy_scheme),
+        (theirs.LocationValueError, _location),
+        (client.InvalidURL, _target),
+        (UnicodeError, _encoding),
+        (
+            theirs.InvalidHeader,
+            lambda error, at: f"{_up(at.peer)} sent a field that cannot be: {_show(error)}",
+        ),
+        (client.RemoteDisconnected, lambda _, at: f"{_up(at.peer)} closed the connection without an answer"),
+        (
+            client.BadStatusLine,
+            lambda error, at: f"{_up(at.peer)} did not answer in HTTP/1: {_show(repr(error.line))}",
+        ),
+        (
+            client.UnknownProtocol,
+            lambda error, at: f"{_up(at.peer)} did not answer in HTTP/1: {_show(repr(error.version))}",
+        ),
+        (client.LineTooLong, lambda _, at: f"{_up(at.peer)} sent a line of more than 65536 bytes"),
+        ((theirs.IncompleteRead, client.IncompleteRead), _incomplete),
+        (OSError, _broken),
+        (ValueError, _value),
+    )
+
+
+def _certificate(error: Any, at: _Scene) -> str:
+    # verify_message names the check that failed; hints by OpenSSL's X509_V_ERR numbers.
+    authority = "If its authority is your own, give verify='path/to/the/authority.pem'."
+    hint = {
+        10: "Its operator has to renew it.",
+        18: "To trust it all the same, save it to a file and give verify='path/to/that/file.pem'.",
+        19: authority,
+        20: authority,
+        21: authority,
+    }.get(getattr(error, "verify_code", 0), "")
+    why = getattr(error, "verify_message", "") or str(error)
+    return f"TLS with {at.peer} failed, the certificate does not verify: {_show(why)}. {hint}".rstrip()
+
+
+def _tls(error: Any, at: _Scene) -> str:
+    why = getattr(error, "reason", None) or str(error)
+    if at.body:
+        return f"Reading the body from {at.server} failed in TLS: {_show(why)}"
+    if why in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"):
+        what = "the URL of the proxy" if at.peer is not at.server else "the URL"
+        return f"TLS with {at.peer} failed: what answers there does not speak TLS. Should {what} begin with http://?"
+    return f"TLS with {at.peer} failed: {_show(why)}"
+
+
+def _decoding(error: Any, at: _Scene) -> str:
+    why = error.args[-1] if error.args else error
+    return f"The body from {at.server} does not decode as its Content-Encoding says: {_show(why)}"
+
+
+def _name(error: Any, at: _Scene) -> str:
+    name = at.peer.removeprefix("the proxy ").rpartition(":")[0]
+    return f"Cannot connect to {at.peer}: there is no address for the name {name!r} ({_show(error.strerror or error)})"
+
+
+def _read_timeout(error: Any, at: _Scene) -> str:
+    if at.body:
+        return f"The body from {at.server} stopped coming{_within(error)} (read timeout)"
+    return f"No answer from {at.peer}{_within(error)} (read timeout)"
+
+
+def _connect_timeout(error: Any, at: _Scene) -> str:
+    return f"No connection to {at.peer}{_within(error)} (connect timeout)"
+
+
+def _timeout(error: Any, at: _Scene) -> str:
+    if at.body:
+        return f"The body from {at.server} stopped coming (read timeout)"
+    return f"{_up(at.peer)} did not take the request, or did not answer, in time (timeout)"
+
+
+def _within(error: BaseException) -> str:
+    """urllib3 tells the limit in its message only."""
+    seconds = _SECONDS.search(str(error))
+    return f" within {seconds[1]} seconds" if seconds else ""
+
+
+def _connecting(error: Any, at: _Scene) -> str:
+    cause = next((link for link in _chain(error) if isinstance(link, OSError)), None)
+    if cause is None:
+        return f"Cannot connect to {at.peer}"
+    hint = ". Is it running, and is the port right?" if isinstance(cause, ConnectionRefusedError) else ""
+    return f"Cannot connect to {at.peer}: {_why(cause)}{hint}"
+
+
+def _empty_pool(error: Any, at: _Scene) -> str:
+    return f"All connections to {at.server} are in use. Close responses, or give the adapter a larger pool_maxsize."
+
+
+def _proxy_scheme(error: Any, at: _Scene) -> str:
+    return f"The proxy for {at.server} cannot be used: {_show(error)}"
+
+
+def _location(error: Any, at: _Scene) -> str:
+    text = str(error)
+    # A URL that could not be parsed can hold a password anywhere.
+    return (
+        f"Invalid URL for {at.server}: it cannot be parsed" if "@" in text else f"Invalid URL: {_show(text)}"
+    )
+
+
+def _target(error: Any, at: _Scene) -> str:
+    return f"Invalid URL for {at.server}: a blank or control character in its path or query has to be percent-encoded"
+
+
+def _encoding(error: Any, at: _Scene) -> str:
+    if getattr(error, "encoding", "") == "latin-1":
+        return f"A field for {at.server} has a character beyond ISO-8859-1; give the value as bytes"
+    return f"Invalid URL for {at.server}: host, path and query can only be sent in ASCII"
+
+
+def _incomplete(error: Any, at: _Scene) -> str:
+    length = getattr(error, "length", None)
+    if isinstance(length, bytes):
+        return f"The body from {at.server} is malformed: {_show(repr(length))} is not the size of a chunk"
+    partial, expected = error.partial, error.expected
+    got = len(partial) if isinstance(partial, bytes) else partial
+    missing = f", with {expected} to come" if expected else ""
+    return f"The body from {at.server} ended early, after {got} bytes{missing}"
+
+
+def _broken(error: Any, at: _Scene) -> str:
+    tunnel = _TUNNEL.match(str(error))
+    if tunnel:
+        hint = (
+            " A user name and password go into its URL: http://user:password@host:port"
+            if "407" in tunnel[1]
+            else ""
+        )
+        return f"{_up(at.peer)} refused a tunnel to {at.server}: {_show(tunnel[1])}.{hint}"
+    place = f"{at.server} broke while the body was read" if at.body else f"{at.peer} broke"
+    return f"The connection to {place}: {_why(error)}"
+
+
+def _value(error: Any, at: _Scene) -> str:
+    if "header" in str(error).lower():
+        return f"A field for {at.server} cannot be sent: its name or value has a line break or the like in it"
+    return f"The request to {at.server} cannot be sent: {_show(error)}"
+
+
+def _why(error: OSError) -> str:
+    return _show(error.strerror).lower() if error.strerror else _show(error) or type(error).__name__
+
+
+def _up(text: str) -> str:
+    """A host stays as it is at the beginning of a sentence, 'the proxy' does not."""
+    return text if text[:4] != "the " else f"The {text[4:]}"
+
+
+def _show(text: object) -> str:
+    """Printable, and not longer than a line."""
+    shown = str(text).strip()
+    if not shown.isprintable():
+        shown = shown.encode("unicode_escape").decode("ascii")
+    return shown if len(shown) <= 160 else f"{shown[:157]}..."

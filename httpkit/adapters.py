@@ -1,0 +1,458 @@
+"""The only senders: `BaseAdapter` is their law, `HTTPAdapter` sends by HTTP/1.1 through urllib3's connection pools.
+
+An adapter does one exchange and knows nothing of redirects, auth, cookies or sessions. All that programs override on
+requests' adapter can be overridden here, and is called by `send`: whoever overrides a method steers the exchange.
+Pools and connections themselves are `_wire`'s; what their errors mean is too.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from urllib3.exceptions import (
+    ClosedPoolError,
+    ConnectTimeoutError,
+    LocationValueError,
+    MaxRetryError,
+    NewConnectionError,
+    ProtocolError,
+    ReadTimeoutError,
+    ResponseError,
+)
+from urllib3.exceptions import HTTPError as _HTTPError
+from urllib3.exceptions import InvalidHeader as _InvalidHeader
+from urllib3.exceptions import ProxyError as _ProxyError
+from urllib3.exceptions import SSLError as _SSLError
+from urllib3.util import Timeout as TimeoutSauce
+from urllib3.util.retry import Retry
+
+from ._environment import select_proxy
+from ._message import credentials, urls
+from ._message.charsets import get_encoding_from_headers
+from ._wire import errors, pools, tls
+from ._wire.pools import PoolManager, proxy_from_url
+from .cookies import extract_cookies_to_jar
+from .exceptions import InvalidProxyURL, RequestException
+from .models import PreparedRequest, Response
+from .structures import CaseInsensitiveDict
+from .timeouts import DEFAULT_TIMEOUT, Timeout
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Sequence
+
+    from ._types import CertType, ProxiesType, TimeoutType, VerifyType
+
+__all__ = [
+    "DEFAULT_POOLBLOCK",
+    "DEFAULT_POOLSIZE",
+    "DEFAULT_POOL_TIMEOUT",
+    "DEFAULT_RETRIES",
+    "BaseAdapter",
+    "ClosedPoolError",
+    "ConnectTimeoutError",
+    "HTTPAdapter",
+    "LocationValueError",
+    "MaxRetryError",
+    "NewConnectionError",
+    "PoolManager",
+    "ProtocolError",
+    "ReadTimeoutError",
+    "ResponseError",
+    "Retry",
+    "TimeoutSauce",
+    "_HTTPError",
+    "_InvalidHeader",
+    "_ProxyError",
+    "_SSLError",
+    "proxy_from_url",
+]
+
+DEFAULT_POOLBLOCK = False
+DEFAULT_POOLSIZE = 10
+DEFAULT_RETRIES = 0
+DEFAULT_POOL_TIMEOUT: float | None = None
+
+_PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class BaseAdapter:
+    """What `Session.mount` takes. A subclass has `send` and `close`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def send(
+        self,
+        request: PreparedRequest,
+        stream: bool = False,
+        timeout: TimeoutType = None,
+        verify: VerifyType = True,
+        cert: CertType = None,
+        proxies: ProxiesType = None,
+    ) -> Response:
+        """Send *request* once, and give the response to it.
+
+        The law of every adapter:
+
+        - One request, one response. No redirect is followed, no challenge answered, no cookie added or kept: that is
+          the session's work, and it sees each response.
+        - The request is not changed. What has to be different on the wire is different in a copy.
+        - Any status is a response; a 500 is not an error.
+        - Every error is a `RequestException` whose `request` is this one. A ValueError or TypeError may say that an
+          argument is wrong, before anything was sent.
+        - It may be called from several threads at the same time.
+        - The body of the response is still to be read, whatever *stream* says; whoever reads it to its end, or closes
+          the response, gives the connection back.
+
+        *timeout* is seconds, a `(connect, read)` pair or a `Timeout`; None asks for the adapter's own default, not for
+        no limit. *verify* is True, False, the path of a CA bundle or an `ssl.SSLContext`; *cert* is a path,
+        `(certificate, key)` or `(certificate, key, password)`; *proxies* maps schemes, or `scheme://host`, to the URLs
+        of proxies.
+        """
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Close what is kept open between calls. The adapter may be used again."""
+        raise NotImplementedError
+
+
+class HTTPAdapter(BaseAdapter):
+    """Sends by HTTP and HTTPS over pooled connections, directly or through a proxy.
+
+    *pool_connections* is how many origins have connections kept, *pool_maxsize* how many of each; *pool_block* makes
+    calls wait rather than open more. *max_retries* is how often connecting is tried again, or a `urllib3.Retry` that
+    says what else is. *timeout* is for calls that give none; by default 10 s to connect and 60 s between receives.
+
+    The others are settings of urllib3's connections, given to every pool: *source_address* (host, port) to send from,
+    *socket_options* triples for `setsockopt`, *blocksize* bytes per read of a body file, *ssl_context*,
+    *ssl_minimum_version* and *ssl_maximum_version* (`ssl.TLSVersion`), *assert_fingerprint* the certificate's digest,
+    *server_hostname* the name that TLS asks for and verifies, *assert_hostname* another name to look for in the
+    certificate, or False for none. Raises TypeError for a setting that urllib3 does not have.
+    """
+
+    __attrs__: ClassVar[list[str]] = [
+        "max_retries",
+        "config",
+        "_pool_connections",
+        "_pool_maxsize",
+        "_pool_block",
+        "_default_timeout",
+        "_extra_settings",
+    ]
+
+    max_retries: Retry
+    config: dict[str, Any]
+    poolmanager: Any
+    proxy_manager: dict[str, Any]
+    _pool_connections: int
+    _pool_maxsize: int
+    _pool_block: bool
+    # Private, since subclasses have attributes of their own called `timeout` or `ssl_context`, set before ours are.
+    _default_timeout: Timeout | TimeoutSauce = DEFAULT_TIMEOUT
+    _extra_settings: Mapping[str, Any] = _NOTHING
+
+    def __init__(
+        self,
+        pool_connections: int = DEFAULT_POOLSIZE,
+        pool_maxsize: int = DEFAULT_POOLSIZE,
+        max_retries: int | Retry | None = DEFAULT_RETRIES,
+        pool_block: bool = DEFAULT_POOLBLOCK,
+        *,
+        timeout: TimeoutType | Timeout = None,
+        source_address: tuple[str, int] | None = None,
+        socket_options: Sequence[tuple[int, int, int | bytes]] | None = None,
+        blocksize: int | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        ssl_minimum_version: ssl.TLSVersion | None = None,
+        ssl_maximum_version: ssl.TLSVersion | None = None,
+        assert_fingerprint: str | None = None,
+        server_hostname: str | None = None,
+        assert_hostname: str | bool | None = None,
+        **pool_settings: Any,
+    ) -> None:
+        super().__init__()
+        given = {
+            "source_address": source_address,
+            "socket_options": socket_options,
+            "blocksize": blocksize,
+            "ssl_context": ssl_context,
+            "ssl_minimum_version": ssl_minimum_version,
+            "ssl_maximum_version": ssl_maximum_version,
+            "assert_fingerprint": assert_fingerprint,
+            "server_hostname": server_hostname,
+            "assert_hostname": assert_hostname,
+            **_known(pool_settings),
+        }
+        # Retries of reads are out: what was read from a response is gone.
+        self.max_retries = (
+            Retry(0, read=False) if max_retries == DEFAULT_RETRIES else Retry.from_int(max_retries)
+        )
+        self.config = {}
+        self.proxy_manager = {}
+        self._default_timeout = _limits(timeout, DEFAULT_TIMEOUT)
+        self._extra_settings = {name: value for name, value in given.items() if value is not None}
+        self._pool_connections = pool_connections
+        self._pool_maxsize = pool_maxsize
+        self._pool_block = pool_block
+        self.init_poolmanager(pool_connections, pool_maxsize, block=pool_block, **self._extra_settings)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: getattr(self, name, None) for name in self.__attrs__}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.config = {}
+        self.proxy_manager = {}
+        for name, value in state.items():
+            setattr(self, name, value)
+        self.init_poolmanager(
+            self._pool_connections, self._pool_maxsize, block=self._pool_block, **self._extra_settings
+        )
+
+    def init_poolmanager(
+        self, connections: int, maxsize: int, block: bool = DEFAULT_POOLBLOCK, **pool_kwargs: Any
+    ) -> None:
+        """Set `poolmanager`. A subclass may set one of its own here, or add settings: `super().init_poolmanager(...)`.
+
+        *pool_kwargs* are settings of urllib3's pools and connections. Those of `poolmanager` hold for connections
+        through proxies as well.
+        """
+        self._pool_connections = connections
+        self._pool_maxsize = maxsize
+        self._pool_block = block
+        self.poolmanager = pools.pool_manager(connections, maxsize, block, **pool_kwargs)
+
+    def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
+        """The pool manager for calls through the proxy at the URL *proxy*, made when it is first asked for.
+
+        It has the settings of `poolmanager`; *proxy_kwargs* are more, of urllib3's `ProxyManager`, that a subclass may
+        add. Raises InvalidSchema for a SOCKS proxy when PySocks is not installed.
+        """
+        manager = self.proxy_manager.get(proxy)
+        if manager is not None:
+            return manager
+        size = self._pool_connections, self._pool_maxsize, self._pool_block
+        given = getattr(self.poolmanager, "connection_pool_kw", None) or _NOTHING
+        settings = {**{name: given[name] for name in given.keys() & pools.setting_names()}, **proxy_kwargs}
+        # urllib3 gets the credentials apart from the URL, so that they are in no message of its own.
+        address = urls.urldefragauth(proxy)
+        if proxy.lower().startswith("socks"):
+            username, password = urls.get_auth_from_url(proxy)
+            manager = pools.socks_manager(address, username or None, password or None, *size, **settings)
+        else:
+            manager = pools.proxy_manager(address, self.proxy_headers(proxy), *size, **settings)
+        # Two threads may have made one each; both use that of the first.
+        return self.proxy_manager.setdefault(proxy, manager)
+
+    def cert_verify(self, conn: Any, url: str, verify: VerifyType, cert: CertType) -> None:
+        """Set on the pool *conn* what *verify* and *cert* ask for. For subclasses that bring pools of their own.
+
+        The pools of `get_connection_with_tls_context` have it from the beginning, as part of their key, so for them
+        nothing changes. Raises as that does.
+        """
+        if not url.lower().startswith("https"):
+            return
+        base = getattr(conn, "conn_kw", None) or _NOTHING
+        settings = tls.pool_settings(verify, cert, base)
+        context = settings.pop("ssl_context", None)
+        if context is not None and isinstance(base, dict):
+            base["ssl_context"] = context
+        for name, value in settings.items():
+            setattr(conn, name, value)
+
+    def build_response(self, req: PreparedRequest, resp: Any) -> Response:
+        """The response to *req* that urllib3's response *resp* makes.
+
+        *resp* may be anything with `status`, `headers` and `reason`, or some of them: libraries that record or imitate
+        exchanges call this too. Repeated fields are kept.
+        """
+        response = Response()
+        response.status_code = cast(int, getattr(resp, "status", None))
+        fields = getattr(resp, "headers", None)
+        repeats = getattr(fields, "iteritems", None)
+        headers = response.headers = (
+            CaseInsensitiveDict(fields or {})
+            if repeats is None
+            else CaseInsensitiveDict.from_pairs(repeats())
+        )
+        response.encoding = get_encoding_from_headers(headers)
+        response.raw = resp
+        response.reason = cast(str, getattr(resp, "reason", None))
+        response.url = url.decode("utf-8") if isinstance(url := cast(Any, req.url), bytes) else url
+        if "set-cookie" in headers:
+            extract_cookies_to_jar(response.cookies, req, resp)
+        response.request = req
+        response.connection = self
+        return response
+
+    def build_connection_pool_key_attributes(
+        self, request: PreparedRequest, verify: VerifyType, cert: CertType = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What decides which connections may serve *request*: `scheme`, `host` and `port`, and the TLS settings.
+
+        The second mapping has urllib3's names: `cert_reqs`, `ca_certs` or `ca_cert_dir`, or `ssl_context` for a
+        *verify* that is one; with *cert* `cert_file`, and maybe `key_file` and `key_password`. A subclass may change
+        both.
+        """
+        url = urls.parse(request.url or "")
+        host = {"scheme": url.scheme, "host": url.hostname, "port": url.port}
+        return host, self._tls_settings(verify, cert) if url.scheme == "https" else {}
+
+    def _tls_settings(self, verify: VerifyType, cert: CertType) -> dict[str, Any]:
+        base = getattr(self.poolmanager, "connection_pool_kw", None) or _NOTHING
+        return tls.pool_settings(verify, cert, base)
+
+    def get_connection_with_tls_context(
+        self,
+        request: PreparedRequest,
+        verify: VerifyType,
+        proxies: ProxiesType = None,
+        cert: CertType = None,
+    ) -> Any:
+        """The pool whose connections may serve *request*: a `urllib3.HTTPConnectionPool`.
+
+        Raises InvalidURL, InvalidProxyURL, and for *verify* and *cert* as `send` says.
+        """
+        proxy = select_proxy(cast(str, request.url), proxies)
+        host, settings = self.build_connection_pool_key_attributes(request, verify, cert)
+        if not proxy:
+            return self.poolmanager.connection_from_host(**host, pool_kwargs=settings)
+        proxy = _proxy_url(proxy)
+        if proxy.startswith("https:") and host.get("scheme") == "http":
+            # The connection is one to the proxy, by TLS.
+            settings = {**settings, **self._tls_settings(verify, cert)}
+        return self.proxy_manager_for(proxy).connection_from_host(**host, pool_kwargs=settings)
+
+    def get_connection(self, url: str, proxies: ProxiesType = None) -> Any:
+        """The pool for *url*, whatever `verify` and `cert` say: deprecated, and not used by `send`."""
+        warnings.warn(
+            "get_connection() knows nothing of verify= and cert=; "
+            "call or override get_connection_with_tls_context() instead",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        proxy = select_proxy(url, proxies)
+        manager = self.proxy_manager_for(_proxy_url(proxy)) if proxy else self.poolmanager
+        return manager.connection_from_url(url)
+
+    def close(self) -> None:
+        """Close the connections that are not in use. Those in use are closed when their responses are done with."""
+        self.poolmanager.clear()
+        for manager in list(self.proxy_manager.values()):
+            manager.clear()
+
+    def request_url(self, request: PreparedRequest, proxies: ProxiesType) -> str:
+        """The request target: the whole URL for an HTTP proxy that forwards, else path and query (RFC 9112 §3.2)."""
+        url = cast(str, request.url)
+        proxy = select_proxy(url, proxies)
+        if not proxy or url[:6].lower() == "https:" or proxy.lower().startswith("socks"):
+            return request.path_url
+        return urls.urldefragauth(url)
+
+    def add_headers(self, request: PreparedRequest, **kwargs: Any) -> None:
+        """Does nothing. A subclass may add fields to *request* here; *kwargs* are the other arguments of `send`."""
+
+    def proxy_headers(self, proxy: str) -> dict[str, str]:
+        """The fields for the proxy alone: with each forwarded request, or with CONNECT, never to the server behind it.
+
+        By default Proxy-Authorization, when the URL *proxy* holds a user name and password (RFC 9110 §11.7.2).
+        """
+        username, password = urls.get_auth_from_url(proxy)
+        return {"Proxy-Authorization": credentials.basic(username, password)} if username else {}
+
+    def send(
+        self,
+        request: PreparedRequest,
+        stream: bool = False,
+        timeout: TimeoutType | Timeout = None,
+        verify: VerifyType = True,
+        cert: CertType = None,
+        proxies: ProxiesType = None,
+    ) -> Response:
+        """Send *request* once, and give the response to it; see `BaseAdapter.send` for the law and the arguments.
+
+        Raises ConnectTimeout, ReadTimeout, SSLError, ProxyError, RetryError and other ConnectionErrors; InvalidURL and
+        InvalidHeader for what cannot be sent; ValueError for a *timeout* or *cert* that means nothing.
+        """
+        limits = _limits(timeout, self._default_timeout)
+        conn = self._pool(request, verify, proxies, cert)
+        self.cert_verify(conn, cast(str, request.url), verify, cert)
+        target = self.request_url(request, proxies)
+        self.add_headers(request, stream=stream, timeout=timeout, verify=verify, cert=cert, proxies=proxies)
+        try:
+            answer = conn.urlopen(
+                method=request.method,
+                url=target,
+                body=request.body,
+                headers=request.headers,
+                redirect=False,
+                assert_same_host=False,
+                preload_content=False,
+                decode_content=False,
+                retries=self.max_retries,
+                timeout=_urllib3_timeout(limits),
+                chunked=request.body is not None and "Content-Length" not in request.headers,
+            )
+        except Exception as error:
+            raise errors.translate(error, request) from error
+        return self.build_response(request, answer)
+
+    def _pool(
+        self, request: PreparedRequest, verify: VerifyType, proxies: ProxiesType, cert: CertType
+    ) -> Any:
+        try:
+            return self.get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
+        except RequestException as error:
+            if error.request is None:
+                error.request = request
+            raise
+        except (_HTTPError, LocationValueError) as error:
+            raise errors.translate(error, request) from error
+
+
+def _known(settings: dict[str, Any]) -> dict[str, Any]:
+    unknown = sorted(settings.keys() - pools.setting_names())
+    if unknown:
+        raise TypeError(
+            f"HTTPAdapter() has no argument {unknown[0]!r}. Besides its own it takes the settings of "
+            f"urllib3's connections: {', '.join(sorted(pools.setting_names()))}"
+        )
+    return settings
+
+
+def _limits(timeout: Any, default: Timeout | TimeoutSauce) -> Timeout | TimeoutSauce:
+    """The timeout to use. Raises ValueError, which names it, when it means nothing."""
+    if timeout is None:
+        return default
+    return timeout if isinstance(timeout, (Timeout, TimeoutSauce)) else Timeout.of(timeout)
+
+
+def _urllib3_timeout(limits: Timeout | TimeoutSauce) -> TimeoutSauce:
+    return (
+        limits if isinstance(limits, TimeoutSauce) else TimeoutSauce(connect=limits.connect, read=limits.read)
+    )
+
+
+def _proxy_url(proxy: str) -> str:
+    """The URL of a proxy in full. Raises InvalidProxyURL, which does not show the credentials in it."""
+    url = urls.prepend_scheme_if_needed(proxy, "http")
+    scheme = url.partition(":")[0]
+    shown = urls.redact(proxy)
+    if scheme not in _PROXY_SCHEMES:
+        raise InvalidProxyURL(
+            f"the proxy URL {shown!r}: a proxy's scheme is one of {', '.join(_PROXY_SCHEMES)}"
+        )
+    try:
+        # Other schemes are split leniently.
+        host = urls.parse("http" + url[len(scheme) :]).host
+    except RequestException as error:
+        raise InvalidProxyURL(
+            f"the proxy URL {shown!r} cannot be used: it is malformed, or has no host"
+        ) from error
+    if not host:
+        raise InvalidProxyURL(f"the proxy URL {shown!r} has no host")
+    return url
