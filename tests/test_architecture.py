@@ -21,8 +21,8 @@ FLOORS: list[tuple[str, str]] = [
         "1a",
         "_defaults _message.credentials _message.dates _message.grammar status_codes timeouts",
     ),
-    ("1b", "_message.fields _message.typed _message.urls"),
-    ("2a", "_digest _message.charsets _message.multipart _proxies retries"),
+    ("1b", "_message.fields _message.set_cookie _message.typed _message.urls"),
+    ("2a", "_cookie_policy _digest _message.charsets _message.multipart _proxies retries"),
     ("2b", "_environment _message.bodies _wire.errors _wire.http11 _wire.tls cookies"),
     ("3", "_wire.connections models"),
     ("4", "_compat _wire.pools auth redirects"),
@@ -31,8 +31,8 @@ FLOORS: list[tuple[str, str]] = [
     ("7", "sessions"),
     ("8a", "_forwarding _help _tour api"),
     ("8b", "_cli"),
-    ("9a", "__main__ _alias"),
-    ("9b", "_internal_utils certs compat help packages utils"),
+    ("9a", "__main__ _alias certs"),
+    ("9b", "_internal_utils compat help packages utils"),
     ("9c", "__init__"),
 ]
 

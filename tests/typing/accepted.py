@@ -168,7 +168,7 @@ class CannedAdapter(BaseAdapter):
 class BaseURLSession(Session):
     """A session of one's own."""
 
-    def request(self, method: str, url: str | bytes, *args: Any, **kwargs: Any) -> Response:
+    def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> Response:
         return super().request(method, f"https://example.test{url!r}", *args, **kwargs)
 
     def rebuild_auth(self, prepared_request: PreparedRequest, response: Response) -> None:
