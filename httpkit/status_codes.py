@@ -94,7 +94,7 @@ _codes: dict[int, tuple[str, ...]] = {
 
 
 def _lookup(table: dict[int, tuple[str, ...]]) -> LookupDict:
-    """Every name of *table* and its upper case as an attribute; of two numbers for one name the last counts."""
+    """Every name of *table* and its upper case as an attribute; where one name has two numbers, the last."""
     lookup = LookupDict(name="status_codes")
     for status, names in table.items():
         for name in names:

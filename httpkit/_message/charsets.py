@@ -113,8 +113,8 @@ def _decode_undeclared(content: bytes) -> str:
 def detect(content: bytes) -> str | None:
     """The charset that *content* seems to be in: a byte order mark's, UTF-8 if all decodes, or a guess.
 
-    The guess is charset-normalizer's. The name is one that Python knows, and under which the mark is not part of
-    the text; None where nothing fits.
+    The guess is charset-normalizer's. The name is one that Python knows and under which the mark is not part
+    of the text; None where nothing fits.
     """
     marked = _mark(content)
     if marked is not None:
@@ -297,15 +297,14 @@ def _declared(content_type: str) -> str | None:
 
 
 # Bounded on both sides, so that a page full of "<meta" or "charset=" takes linear time.
-_META_CHARSET = re.compile(
-    r"<meta[^<>]{0,1024}?charset\s{0,8}=[\s\"']{0,8}([^\s\"'/<>;]{1,64})", re.IGNORECASE
-)
-_XML_ENCODING = re.compile(r"<\?xml[^<>]{0,1024}?encoding\s{0,8}=[\s\"']{0,8}([^\s\"'/<>;]{1,64})")
+_META_CHARSET = r"(?i)<meta[^<>]{0,1024}?charset\s{0,8}=[\s\"']{0,8}([^\s\"'/<>;]{1,64})"
+_XML_ENCODING = r"<\?xml[^<>]{0,1024}?encoding\s{0,8}=[\s\"']{0,8}([^\s\"'/<>;]{1,64})"
 
 
 def get_encodings_from_content(content: str) -> list[str]:
     """The charsets that an HTML or XML text declares in its meta elements and its XML declaration."""
-    return _META_CHARSET.findall(content) + [found[1] for found in [_XML_ENCODING.match(content)] if found]
+    declaration = re.match(_XML_ENCODING, content)
+    return re.findall(_META_CHARSET, content) + ([declaration[1]] if declaration else [])
 
 
 # Which of the first four bytes are NUL: JSON begins with two characters that are ASCII.

@@ -22,15 +22,14 @@ _LONG_DAY = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
 _MONTH = rf"(?P<month>{'|'.join(_MONTHS)})"
 _CLOCK = "(?P<hour>[01][0-9]|2[0-3]):(?P<minute>[0-5][0-9]):(?P<second>[0-5][0-9]|60)"
 
-# The grammar is case-sensitive, but a cache should not be (RFC 9111 §4.2). No other zone than GMT is a date.
-_FORMATS = tuple(
-    re.compile(pattern, re.ASCII | re.IGNORECASE)
-    for pattern in (
-        rf"{_DAY}, (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_CLOCK} GMT",
-        rf"{_LONG_DAY}, (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_CLOCK} GMT",
-        rf"{_DAY} {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_CLOCK} (?P<year>[0-9]{{4}})",
-    )
+# Compiled when the first date is read. No other zone than GMT makes a date.
+_FORMATS = (
+    rf"{_DAY}, (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_CLOCK} GMT",
+    rf"{_LONG_DAY}, (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_CLOCK} GMT",
+    rf"{_DAY} {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_CLOCK} (?P<year>[0-9]{{4}})",
 )
+# The grammar is case-sensitive, but a cache should not be (RFC 9111 §4.2).
+_FLAGS = re.ASCII | re.IGNORECASE
 
 
 def parse_http_date(value: str | None, *, now: float | None = None) -> datetime | None:
@@ -45,7 +44,7 @@ def parse_http_date(value: str | None, *, now: float | None = None) -> datetime 
         return None
     text = value.strip(" \t")
     for pattern in _FORMATS:
-        match = pattern.fullmatch(text)
+        match = re.fullmatch(pattern, text, _FLAGS)
         if match is not None:
             return _moment(match.groupdict(), now)
     return None

@@ -1,4 +1,4 @@
-"""Fields: which may be sent, what of them may be shown, and what challenges and requests' classic headers say.
+"""Fields: which may be sent, what may be shown of them, and what challenges and a few others say.
 
 Names and values only (RFC 9110 §5, §11). No field is acted on here, and the typed readings that a response
 offers are in `typed`. Every reader takes any string in linear time and returns what it could read; only the
@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
+from types import MappingProxyType
+from typing import NamedTuple
 
 from ..exceptions import InvalidHeader
 from .grammar import MAX_LENGTH, QUOTED, TOKEN, split, unquote
@@ -31,9 +32,6 @@ __all__ = [
 _is_name = re.compile(TOKEN).fullmatch
 # Obs-text (0x80-0xFF) is allowed: it is how bytes of any other charset travel.
 _is_value = re.compile(r"(?:[\x21-\x7e\x80-\xff][\t\x20-\x7e\x80-\xff]*)?").fullmatch
-_not_in_name = re.compile(r"[^!#$%&'*+\-.^_`|~0-9A-Za-z]").search
-_control = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
-_wide = re.compile(r"[^\x00-\xff]").search
 
 
 def validate(name: object, value: object) -> None:
@@ -75,7 +73,7 @@ def _examine(name: object, value: object) -> None:
 
 
 def _fault_of_name(name: str) -> str:
-    wrong = _not_in_name(name)
+    wrong = re.search(r"[^!#$%&'*+\-.^_`|~0-9A-Za-z]", name)
     if wrong is None:
         return "Invalid header name: it is empty"
     # What follows the wrong character may be a secret: 'Authorization: Bearer ...' given as the name.
@@ -86,9 +84,9 @@ def _fault_of_name(name: str) -> str:
 
 
 def _fault_of_value(value: str) -> str:
-    if control := _control(value):
+    if control := re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value):
         return f"{control[0]!r} at position {control.start()} could end the field early (RFC 9110 §5.5)"
-    if wide := _wide(value):
+    if wide := re.search(r"[^\x00-\xff]", value):
         return f"the character at position {wide.start()} does not fit in a byte; give value.encode('utf-8')"
     return "it begins with white space; strip it (RFC 9110 §5.5)"
 
@@ -98,24 +96,22 @@ def _brief(text: str) -> str:
     return repr(text if len(text) <= 80 else text[:80] + "...")[:100]
 
 
+# From here on patterns are compiled on first use: importing this room is part of every program's start.
 _HIDDEN = "***"
-_secret_name = re.compile(
-    r"api[-_]?key|token|secret|passw(?:or)?d|authorization|^(?:set-)?cookie2?$|(?:^|[-_])key$", re.IGNORECASE
-).search
-_SCHEME = re.compile(r"[ \t]*([A-Za-z][A-Za-z0-9-]{0,31})[ \t]+[^ \t]")
-_USERINFO = re.compile(r"(?<=//)[^/?#\s]*@")
+_SECRET_NAME = r"api[-_]?key|token|secret|passw(?:or)?d|authorization|^(?:set-)?cookie2?$|(?:^|[-_])key$"
+_SCHEME = r"[ \t]*([A-Za-z][A-Za-z0-9-]{0,31})[ \t]+[^ \t]"
+_USERINFO = r"(?<=//)[^/?#\s]*@"
 # No "=" and, but for the day of a date, no comma: what follows one may be the next cookie of a joined field.
-_COOKIE_ATTRIBUTE = re.compile(
-    r"[ \t]*(?:(?:path|domain|max-age|samesite)=[^,=]*|expires=[a-z]{3,9}, [\w :-]*|"
-    r"secure|httponly|partitioned)[ \t]*",
-    re.IGNORECASE | re.ASCII,
+_COOKIE_ATTRIBUTE = (
+    r"(?ia)[ \t]*(?:(?:path|domain|max-age|samesite)=[^,=]*|expires=[a-z]{3,9}, [\w :-]*|"
+    r"secure|httponly|partitioned)[ \t]*"
 )
 
 
 @lru_cache(maxsize=256)
 def is_secret_field(name: str) -> bool:
     """Does a field of this *name* carry a secret: credentials, cookies, keys, tokens, passwords?"""
-    return _secret_name(name) is not None
+    return re.search(_SECRET_NAME, name.lower()) is not None
 
 
 def redact_field(name: str | bytes, value: str | bytes) -> str:
@@ -127,7 +123,7 @@ def redact_field(name: str | bytes, value: str | bytes) -> str:
     field_name, text = (part.decode("latin-1") if isinstance(part, bytes) else part for part in (name, value))
     lower = field_name.lower()
     if lower in ("authorization", "proxy-authorization"):
-        scheme = _SCHEME.match(text)
+        scheme = re.match(_SCHEME, text)
         return f"{scheme[1]} {_HIDDEN}" if scheme else _HIDDEN
     if lower == "cookie":
         return "; ".join(_hide_cookie(pair) for pair in text.split(";"))
@@ -136,7 +132,7 @@ def redact_field(name: str | bytes, value: str | bytes) -> str:
         return "; ".join([_hide_cookie(cookie), *(_hide_attribute(item) for item in attributes)])
     if is_secret_field(field_name):
         return _HIDDEN
-    return _USERINFO.sub(_HIDDEN + "@", text) if "@" in text else text
+    return re.sub(_USERINFO, _HIDDEN + "@", text) if "@" in text else text
 
 
 def _hide_cookie(pair: str) -> str:
@@ -145,25 +141,23 @@ def _hide_cookie(pair: str) -> str:
 
 
 def _hide_attribute(item: str) -> str:
-    return item.strip() if _COOKIE_ATTRIBUTE.fullmatch(item) else _hide_cookie(item)
+    return item.strip() if re.fullmatch(_COOKIE_ATTRIBUTE, item) else _hide_cookie(item)
 
 
 _END = r"(?=[ \t]*(?:,|\Z))"
-_SEPARATORS = re.compile(r"[ \t,]*")
 # Servers leave values unquoted that are no tokens, base64 nonces above all.
-_AUTH_PARAM = re.compile(rf"({TOKEN})[ \t]*=[ \t]*(?:({QUOTED})|([^\s\",]+)){_END}", re.DOTALL)
-_AUTH_SCHEME = re.compile(rf"({TOKEN})(?=[ \t,]|\Z)(?:[ \t]+([A-Za-z0-9\-._~+/]+=*){_END})?")
+_AUTH_PARAM = rf"({TOKEN})[ \t]*=[ \t]*(?:({QUOTED})|([^\s\",]+)){_END}"
+_AUTH_SCHEME = rf"({TOKEN})(?=[ \t,]|\Z)(?:[ \t]+([A-Za-z0-9\-._~+/]+=*){_END})?"
 
 
-@dataclass(frozen=True)
-class Challenge:
+class Challenge(NamedTuple):
     """One challenge (RFC 9110 §11.3): its scheme and the names of its parameters in lower case.
 
     A challenge has either parameters or one `token68`, or neither.
     """
 
     scheme: str
-    parameters: Mapping[str, str] = field(default_factory=dict, hash=False)
+    parameters: Mapping[str, str] = MappingProxyType({})
     token68: str | None = None
 
 
@@ -184,23 +178,22 @@ def parse_challenges(value: str | Iterable[str] | None) -> tuple[Challenge, ...]
 
 
 def _challenges(text: str) -> list[Challenge]:
+    read_param, read_scheme = re.compile(_AUTH_PARAM).match, re.compile(_AUTH_SCHEME).match
+    find_item = re.compile(r"[^ \t,]").search
     found: list[Challenge] = []
     parameters: dict[str, str] = {}
-    position = _past(_SEPARATORS, text, 0)
-    while position < len(text):
-        if item := _AUTH_PARAM.match(text, position):
+    position = 0
+    while start := find_item(text, position):
+        position = start.start()
+        if item := read_param(text, position):
             parameters.setdefault(item[1].lower(), item[3] if item[2] is None else unquote(item[2]))
-        elif item := _AUTH_SCHEME.match(text, position):
+        elif item := read_scheme(text, position):
             parameters = {}
             found.append(Challenge(item[1].lower(), parameters, item[2]))
-        comma = text.find(",", position) if item is None else item.end()
-        position = _past(_SEPARATORS, text, comma) if comma >= 0 else len(text)
+        position = item.end() if item else text.find(",", position)
+        if position < 0:
+            break
     return found
-
-
-def _past(pattern: re.Pattern[str], text: str, position: int) -> int:
-    match = pattern.match(text, position)
-    return position if match is None else match.end()
 
 
 def parse_list_header(value: str) -> list[str]:
@@ -244,9 +237,7 @@ def unquote_header_value(value: str, is_filename: bool = False) -> str:
 
 _LINK_MARKS = " '\""
 # A comma parts two links only where the next link's "<" follows it, and in no target and no quoted string.
-_LINK_PIECES = re.compile(
-    r'(?P<mark>, *(?=<))|<[^>]*>?|"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[^,<"]+|,', re.DOTALL
-)
+_LINK_PIECES = r'(?s)(?P<mark>, *(?=<))|<[^>]*>?|"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[^,<"]+|,'
 
 
 def parse_header_links(value: str) -> list[dict[str, str]]:
@@ -259,7 +250,7 @@ def parse_header_links(value: str) -> list[dict[str, str]]:
     if not value:
         return []
     starts, ends = [0], []
-    for match in _LINK_PIECES.finditer(value):
+    for match in re.finditer(_LINK_PIECES, value):
         if match["mark"]:
             ends.append(match.start())
             starts.append(match.end())

@@ -16,19 +16,14 @@ MAX_LENGTH = 65_536
 TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 """RFC 9110 §5.6.2."""
 
-QUOTED = r'"[^"\\]*(?:\\.[^"\\]*)*"'
-"""RFC 9110 §5.6.4, to be compiled with DOTALL; written so that a missing end is found in linear time."""
+QUOTED = r'"[^"\\]*(?:\\(?s:.)[^"\\]*)*"'
+"""RFC 9110 §5.6.4; written so that a missing end is found in linear time."""
 
 _TOKEN = re.compile(TOKEN)
-_QUOTED = re.compile(QUOTED, re.DOTALL)
-_PAIR = re.compile(r"\\(.)", re.DOTALL)
 
 # The quoted alternative always matches: with its closing quote, or with all that is left. Anything else would
 # try again at every later quote, which is quadratic.
-_PIECES = {
-    mark: re.compile(rf'(?P<mark>{mark})|[^"{mark}]+|"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
-    for mark in ",;"
-}
+_PIECES = {mark: rf'(?P<mark>{mark})|[^"{mark}]+|"[^"\\]*(?:\\(?s:.)[^"\\]*)*(?:"|\\?\Z)' for mark in ",;"}
 
 
 def is_token(text: str) -> bool:
@@ -45,7 +40,7 @@ def split(value: str, mark: str) -> list[str]:
     if '"' not in value:
         return [piece.strip() for piece in value.split(mark)]
     pieces, start = [], 0
-    for match in _PIECES[mark].finditer(value):
+    for match in re.finditer(_PIECES[mark], value):
         if match["mark"]:
             pieces.append(value[start : match.start()].strip())
             start = match.end()
@@ -61,7 +56,7 @@ def unquote(text: str) -> str:
     if len(text) < 2 or text[0] != '"' or text[-1] != '"':
         return text
     inside = text[1:-1]
-    return _PAIR.sub(r"\1", inside) if "\\" in inside else inside
+    return re.sub(r"(?s)\\(.)", r"\1", inside) if "\\" in inside else inside
 
 
 def parameter(piece: str) -> tuple[str, str] | None:
@@ -75,4 +70,4 @@ def parameter(piece: str) -> tuple[str, str] | None:
         return None
     if '"' not in value:
         return name.lower(), value
-    return (name.lower(), unquote(value)) if _QUOTED.fullmatch(value) else None
+    return (name.lower(), unquote(value)) if re.fullmatch(QUOTED, value) else None

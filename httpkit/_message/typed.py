@@ -11,8 +11,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
 
 from .dates import parse_http_date
 from .grammar import MAX_LENGTH, QUOTED, TOKEN, is_token, parameter, split, unquote
@@ -33,11 +35,8 @@ __all__ = [
     "warning",
 ]
 
+_T = TypeVar("_T")
 _Values = str | Iterable[str] | None
-_ELEMENT = re.compile(rf"({TOKEN})(?:[ \t]*=[ \t]*(.*))?", re.DOTALL)
-_END = r"[ \t]*(?:,[ \t,]*|\Z)"
-_NEXT = re.compile(_END)
-_SEPARATORS = re.compile(r"[ \t,]*")
 
 
 def _joined(values: _Values) -> str | None:
@@ -45,6 +44,24 @@ def _joined(values: _Values) -> str | None:
     if values is not None and not isinstance(values, str):
         values = ", ".join(values) or None
     return None if values is None or len(values) > MAX_LENGTH else values
+
+
+def _list(values: _Values, read: Callable[[str, int], tuple[_T, int] | None]) -> tuple[_T, ...] | None:
+    """The members of a list, which *read* gives for a text and a position, each with where it ends."""
+    text = _joined(values)
+    if text is None:
+        return None
+    next_member = re.compile(r"[ \t]*(?:,[ \t,]*|\Z)").match
+    members: list[_T] = []
+    position = len(text) - len(text.lstrip(" \t,"))
+    while position < len(text):
+        member = read(text, position)
+        following = None if member is None else next_member(text, member[1])
+        if member is None or following is None:
+            return None
+        members.append(member[0])
+        position = following.end()
+    return tuple(members) or None
 
 
 def _seconds(text: str | None) -> int | None:
@@ -55,13 +72,12 @@ def _seconds(text: str | None) -> int | None:
     return min(int(digits[:11] or "0"), 2**31)
 
 
-@dataclass(frozen=True, slots=True)
-class ContentType:
+class ContentType(NamedTuple):
     """A media type (RFC 9110 §8.3.1): type, subtype and the names of the parameters in lower case."""
 
     type: str
     subtype: str
-    parameters: Mapping[str, str] = field(default_factory=dict, hash=False)
+    parameters: Mapping[str, str] = MappingProxyType({})
 
     @property
     def essence(self) -> str:
@@ -95,8 +111,7 @@ def content_type(value: str | None) -> ContentType | None:
     return ContentType(main.lower(), sub.lower(), parameters)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CacheControl:
+class CacheControl(NamedTuple):
     """The directives of Cache-Control (RFC 9111 §5.2, RFC 5861, RFC 8246), of requests and of responses.
 
     Times are in whole seconds, None without the directive; `max_stale` is infinite where it names no time.
@@ -121,7 +136,7 @@ class CacheControl:
     proxy_revalidate: bool = False
     public: bool = False
     immutable: bool = False
-    extensions: Mapping[str, str | None] = field(default_factory=dict, hash=False)
+    extensions: Mapping[str, str | None] = MappingProxyType({})
 
 
 def _max_stale(argument: str | None) -> float | None:
@@ -159,7 +174,7 @@ def cache_control(value: _Values) -> CacheControl | None:
     text = _joined(value)
     if text is None:
         return None
-    known: dict[str, object] = {}
+    known: dict[str, Any] = {}
     extensions: dict[str, str | None] = {}
     for name, argument in _directives(text):
         read = _DIRECTIVES.get(name)
@@ -174,30 +189,22 @@ def cache_control(value: _Values) -> CacheControl | None:
             known.setdefault(name, meaning)
     if not known and not extensions:
         return None
-    return _control(known, {name: extensions[name] for name in extensions if name not in known})
+    unread = {name: argument for name, argument in extensions.items() if name not in known}
+    return CacheControl(extensions=unread, **{name.replace("-", "_"): known[name] for name in known})
 
 
 def _directives(text: str) -> Iterator[tuple[str, str | None]]:
     for item in split(text, ","):
-        match = _ELEMENT.fullmatch(item)
-        if match is not None and not (match[2] or "").startswith('"'):
-            yield match[1].lower(), match[2]
-        elif match is not None and (pair := parameter(item)) is not None:
-            yield pair
+        directive = parameter(item) if "=" in item else (item.lower(), None) if is_token(item) else None
+        if directive is not None:
+            yield directive
 
 
 def _united(one: object, other: object) -> object:
     return one | other if isinstance(one, frozenset) and isinstance(other, frozenset) else True
 
 
-def _control(known: dict[str, object], extensions: dict[str, str | None]) -> CacheControl:
-    fields: dict[str, object] = {name.replace("-", "_"): meaning for name, meaning in known.items()}
-    # The table of directives gives each field its type.
-    return CacheControl(**fields, extensions=extensions)  # type: ignore[arg-type]
-
-
-@dataclass(frozen=True, slots=True)
-class Via:
+class Via(NamedTuple):
     """One intermediary (RFC 9110 §7.6.3): the protocol it received the message by, its name, its comment."""
 
     protocol: str
@@ -206,53 +213,37 @@ class Via:
     comment: str | None = None
 
 
-_VIA = re.compile(rf"(?:({TOKEN})/)?({TOKEN})[ \t]+([^\x00-\x20\x7f,()<>\"]+)")
-_COMMENT_START = re.compile(r"[ \t]+\(")
-_IN_COMMENT = re.compile(r"[^()\\]+|\\.|[()]", re.DOTALL)
-_PAIR = re.compile(r"\\(.)", re.DOTALL)
+_VIA = rf"(?:({TOKEN})/)?({TOKEN})[ \t]+([^\x00-\x20\x7f,()<>\"]+)([ \t]+\()?"
+_IN_COMMENT = r"[^()\\]+|\\(?s:.)|[()]"
 
 
 def via(values: _Values) -> tuple[Via, ...] | None:
     """The intermediaries of a Via field, the first that the message passed first (RFC 9110 §7.6.3)."""
-    text = _joined(values)
-    if text is None:
+    return _list(values, _via)
+
+
+def _via(text: str, position: int) -> tuple[Via, int] | None:
+    hop = re.compile(_VIA).match(text, position)
+    if hop is None:
         return None
-    hops: list[Via] = []
-    position = _after(_SEPARATORS, text, 0) or 0
-    while position < len(text):
-        hop = _VIA.match(text, position)
-        if hop is None:
-            return None
-        end, comment = _comment(text, hop.end())
-        following = _after(_NEXT, text, end)
-        if following is None:
-            return None
-        hops.append(Via((hop[1] or "HTTP").upper(), hop[2], hop[3], comment))
-        position = following
-    return tuple(hops) or None
+    end = _end_of_comment(text, hop.end()) if hop[4] else hop.end()
+    if end is None:
+        return None
+    comment = re.sub(r"\\(?s:(.))", r"\1", text[hop.end() : end - 1]) if hop[4] else None
+    return Via((hop[1] or "HTTP").upper(), hop[2], hop[3], comment), end
 
 
-def _comment(text: str, position: int) -> tuple[int, str | None]:
-    """Where the comment at *position* ends, and what it says; comments nest (RFC 9110 §5.6.5)."""
-    start = _after(_COMMENT_START, text, position)
-    if start is None:
-        return position, None
-    depth, end = 1, start
-    for piece in _IN_COMMENT.finditer(text, start):
+def _end_of_comment(text: str, position: int) -> int | None:
+    """Where the comment that holds *position* ends, for comments hold comments (RFC 9110 §5.6.5)."""
+    depth = 1
+    for piece in re.compile(_IN_COMMENT).finditer(text, position):
         depth += (piece[0] == "(") - (piece[0] == ")")
-        end = piece.end()
         if depth == 0:
-            return end, _PAIR.sub(r"\1", text[start : end - 1])
-    return position, None
+            return piece.end()
+    return None
 
 
-def _after(pattern: re.Pattern[str], text: str, position: int) -> int | None:
-    match = pattern.match(text, position)
-    return None if match is None else match.end()
-
-
-@dataclass(frozen=True, slots=True)
-class WarningValue:
+class WarningValue(NamedTuple):
     """One warning (RFC 7234 §5.5): its code, who added it, what it says, and the Date it belongs to."""
 
     code: int
@@ -261,9 +252,7 @@ class WarningValue:
     date: datetime | None = None
 
 
-_WARNING = re.compile(
-    rf'([1-9][0-9]{{2}}) ([^\x00-\x20\x7f,"]+) ({QUOTED})(?: "([^"\\]*)")?{_END}', re.DOTALL
-)
+_WARNING = rf'([1-9][0-9]{{2}}) ([^\x00-\x20\x7f,"]+) ({QUOTED})(?: "([^"\\]*)")?'
 
 
 def warning(values: _Values, *, now: float | None = None) -> tuple[WarningValue, ...] | None:
@@ -271,23 +260,20 @@ def warning(values: _Values, *, now: float | None = None) -> tuple[WarningValue,
 
     *now*, Unix time in seconds, is for dates with two digits for the year, as in `dates.parse_http_date()`.
     """
-    text = _joined(values)
-    if text is None:
+    return _list(values, partial(_warning, now=now))
+
+
+def _warning(text: str, position: int, *, now: float | None) -> tuple[WarningValue, int] | None:
+    item = re.compile(_WARNING).match(text, position)
+    if item is None:
         return None
-    found: list[WarningValue] = []
-    position = _after(_SEPARATORS, text, 0) or 0
-    while position < len(text):
-        item = _WARNING.match(text, position)
-        date = None if item is None else parse_http_date(item[4], now=now)
-        if item is None or (item[4] is not None and date is None):
-            return None
-        found.append(WarningValue(int(item[1]), item[2], unquote(item[3]), date))
-        position = item.end()
-    return tuple(found) or None
+    date = parse_http_date(item[4], now=now)
+    if date is None and item[4] is not None:
+        return None
+    return WarningValue(int(item[1]), item[2], unquote(item[3]), date), item.end()
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """One link (RFC 8288 §3): its target as it stands, its relation types, and the parameters.
 
     The target may be relative to the URL of the response. Relation types are in lower case unless they are
@@ -297,45 +283,33 @@ class Link:
 
     target: str
     rel: tuple[str, ...] = ()
-    parameters: Mapping[str, str] = field(default_factory=dict, hash=False)
+    parameters: Mapping[str, str] = MappingProxyType({})
 
 
-_LINK_TARGET = re.compile(r"<([^<>\"\s]*)>")
+_LINK_TARGET = r"<([^<>\"\s]*)>"
 # Media types and URIs come as values without quotes, although they are no tokens.
-_LINK_PARAMETER = re.compile(
-    rf"[ \t]*;[ \t]*(?:({TOKEN})(?:[ \t]*=[ \t]*({QUOTED}|[^\s;,\"]+))?)?", re.DOTALL
-)
+_LINK_PARAMETER = rf"[ \t]*;[ \t]*(?:({TOKEN})(?:[ \t]*=[ \t]*({QUOTED}|[^\s;,\"]+))?)?"
 
 
 def link(values: _Values) -> tuple[Link, ...] | None:
     """The links of a Link field, in order (RFC 8288 §3). Of a repeated parameter the first counts."""
-    text = _joined(values)
-    if text is None:
+    return _list(values, _link)
+
+
+def _link(text: str, position: int) -> tuple[Link, int] | None:
+    target = re.compile(_LINK_TARGET).match(text, position)
+    if target is None:
         return None
-    links: list[Link] = []
-    position = _after(_SEPARATORS, text, 0) or 0
-    while position < len(text):
-        target = _LINK_TARGET.match(text, position)
-        if target is None:
-            return None
-        end, parameters = _link_parameters(text, target.end())
-        following = _after(_NEXT, text, end)
-        if following is None:
-            return None
-        types = parameters.get("rel", "").split()
-        rel = tuple(name if ":" in name else name.lower() for name in types)
-        links.append(Link(target[1], rel, parameters))
-        position = following
-    return tuple(links) or None
-
-
-def _link_parameters(text: str, position: int) -> tuple[int, dict[str, str]]:
+    position = target.end()
+    next_parameter = re.compile(_LINK_PARAMETER).match
     parameters: dict[str, str] = {}
-    while item := _LINK_PARAMETER.match(text, position):
+    while item := next_parameter(text, position):
+        position = item.end()
         if item[1] is not None:
             parameters.setdefault(item[1].lower(), unquote(item[2] or ""))
-        position = item.end()
-    return position, parameters
+    types = parameters.get("rel", "").split()
+    rel = tuple(name if ":" in name else name.lower() for name in types)
+    return Link(target[1], rel, parameters), position
 
 
 def allow(value: _Values) -> frozenset[str] | None:
