@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 __all__ = ["Closed", "Listener", "Peer", "ServerThread", "TLSInfo"]
@@ -199,6 +200,8 @@ class Listener:
     connection, in order), `tls_failures` (reasons of failed handshakes), `errors` (of the server's own callbacks).
     """
 
+    scheme = "http"
+
     def __init__(self, *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
         self.host = host
         self.tls = tls
@@ -210,9 +213,7 @@ class Listener:
         self._threads: list[threading.Thread] = []
         self._finished: dict[int, threading.Event] = {}
         if tls is not None:
-            tls.sni_callback = remember_sni  # type: ignore[assignment]
-
-    scheme = "http"
+            tls.sni_callback = remember_sni
 
     @property
     def authority(self) -> str:
@@ -294,7 +295,7 @@ class Listener:
             peer = Peer(sock, len(self.peers) + 1, self._stopping)
             self._finished[peer.number] = threading.Event()
             self.peers.append(peer)
-            self._start(lambda peer=peer: self._run(peer))
+            self._start(partial(self._run, peer))
 
     def _run(self, peer: Peer) -> None:
         try:

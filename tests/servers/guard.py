@@ -157,7 +157,7 @@ def _guard_connecting() -> None:
 
     socket.socket.connect = guarded_connect  # type: ignore[method-assign,assignment]
     socket.socket.connect_ex = guarded_connect_ex  # type: ignore[method-assign,assignment]
-    ssl.SSLContext.wrap_socket = guarded_wrap  # type: ignore[method-assign,assignment]
+    ssl.SSLContext.wrap_socket = guarded_wrap  # type: ignore[method-assign]
 
 
 def _guard_lookups() -> None:

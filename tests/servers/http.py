@@ -202,6 +202,7 @@ class RecordingServer(Listener):
             answer = answer(request)
         if isinstance(answer, (bytes, str)):
             return Reply(body=answer)
+        assert answer is None or isinstance(answer, Reply), f"a handler answered {answer!r}"
         return answer
 
     def _choose(self, request: Received) -> Any:
@@ -229,7 +230,10 @@ class RecordingServer(Listener):
             peer.send(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             return None
         fields = [field_line(line) for line in lines]
-        return Received(*words, fields, head, connection=peer.number, sequence=sequence, tls=peer.tls)
+        method, target, version = words
+        return Received(
+            method, target, version, fields, head, connection=peer.number, sequence=sequence, tls=peer.tls
+        )
 
     def _read_body(self, peer: Peer, request: Received) -> Reply | None:
         """Read the body into *request*; or the Reply that an expectation is answered with instead."""
@@ -270,7 +274,7 @@ class RecordingServer(Listener):
 def framed(request: Received, reply: Reply) -> tuple[list[tuple[str, str]], str, bytes | Iterable[bytes]]:
     """The fields to send, the framing, and the body: bytes that follow the head at once, or pieces."""
     fields = pairs(reply.headers)
-    body = reply.body.encode() if isinstance(reply.body, str) else reply.body
+    body: Any = reply.body.encode() if isinstance(reply.body, str) else reply.body
     whole = isinstance(body, (bytes, bytearray))
     given = {name.lower(): value.lower() for name, value in fields}
     framing = reply.framing

@@ -97,11 +97,12 @@ class RawServer(Listener):
                 step(peer)
 
     def _steps(self, number: int) -> Sequence[Step]:
-        script = self.script
-        if isinstance(script, bytes):
-            return [READ_REQUEST, script]
+        script: Any = self.script
+        if isinstance(script, (bytes, bytearray)):
+            return [READ_REQUEST, bytes(script)]
         if callable(script):
             return [script]
-        if script and isinstance(script[0], list):
-            return script[number - 1] if number <= len(script) else [RESET]
-        return script
+        steps: list[Any] = list(script)
+        if not steps or not isinstance(steps[0], list):
+            return steps
+        return steps[number - 1] if number <= len(steps) else [RESET]

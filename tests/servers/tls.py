@@ -66,8 +66,12 @@ class Authority:
 
     def issue(self, *names: str, expired: bool = False) -> Issued:
         """A certificate for *names* (hosts, addresses, e-mail addresses), good until long after all of us."""
-        past = {"not_before": datetime(2001, 1, 1), "not_after": datetime(2002, 1, 1)} if expired else {}
-        leaf = self._ca.issue_cert(*names, common_name=names[0], **past)
+        leaf = self._ca.issue_cert(
+            *names,
+            common_name=names[0],
+            not_before=datetime(2001, 1, 1) if expired else None,
+            not_after=datetime(2002, 1, 1) if expired else None,
+        )
         self._count += 1
         stem = self.directory / f"{self._count}"
         pem = b"".join(blob.bytes() for blob in leaf.cert_chain_pems)
