@@ -16,7 +16,7 @@ from http.cookiejar import CookieJar
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union, cast, overload
 
 from . import hooks as _hooks
-from ._message import bodies, charsets, credentials, dates, fields, urls
+from ._message import bodies, charsets, credentials, dates, fields, typed, urls
 from ._message.bodies import iter_slices
 from ._message.urls import URL
 from ._wire import errors
@@ -407,15 +407,21 @@ class Response:
         "Last-Modified", dates.parse_http_date, "When the representation last changed (RFC 9110 §8.8.2), or None."
     )
     expires = _TypedField("Expires", dates.parse_http_date, "When the response becomes stale (RFC 9111 §5.3), or None.")
-    age = _TypedField("Age", fields.age, "Seconds since the origin made or validated it (RFC 9111 §5.1), or None.")
+    age = _TypedField("Age", typed.age, "Seconds since the origin made or validated it (RFC 9111 §5.1), or None.")
     content_type = _TypedField(
-        "Content-Type", fields.content_type, "Media type with its parameters (RFC 9110 §8.3), or None."
+        "Content-Type", typed.content_type, "Media type with its parameters (RFC 9110 §8.3), or None."
     )
-    cache_control = _TypedField("Cache-Control", fields.cache_control, "Directives for caches (RFC 9111 §5.2), or None.")
-    via = _TypedField("Via", fields.via, "The intermediaries it passed (RFC 9110 §7.6.3).", repeats=True)
-    warning = _TypedField("Warning", fields.warning, "Warnings of caches (RFC 7234 §5.5).", repeats=True)
-    link = _TypedField("Link", fields.link, "Links to other resources (RFC 8288 §3).", repeats=True)
-    allow = _TypedField("Allow", fields.allow, "The methods that the resource supports (RFC 9110 §10.2.1), or None.")
+    cache_control = _TypedField("Cache-Control", typed.cache_control, "Directives for caches (RFC 9111 §5.2), or None.")
+    via = _TypedField("Via", typed.via, "The intermediaries it passed (RFC 9110 §7.6.3).", repeats=True)
+    warning = _TypedField("Warning", typed.warning, "Warnings of caches (RFC 7234 §5.5).", repeats=True)
+    link = _TypedField("Link", typed.link, "Links to other resources (RFC 8288 §3).", repeats=True)
+    allow = _TypedField("Allow", typed.allow, "The methods that the resource supports (RFC 9110 §10.2.1), or None.")
+
+    retry_after = _TypedField(
+        "Retry-After",
+        lambda value: typed.retry_after(value, now=time.time()),
+        "Seconds to wait before the next request (RFC 9110 §10.2.3), counted from now; None without a usable hint.",
+    )
 
     @property
     def cookies(self) -> RequestsCookieJar:
@@ -572,11 +578,6 @@ class Response:
         value = self.headers.get("link")
         found = fields.parse_header_links(value) if value else []
         return {key: link for link in found if (key := link.get("rel") or link.get("url"))}
-
-    @property
-    def retry_after(self) -> float | None:
-        """Seconds to wait before the next request (RFC 9110 §10.2.3), counted from now; None without a usable hint."""
-        return fields.retry_after(self.headers.get("Retry-After"), now=time.time())
 
     def raise_for_status(self: Self) -> Self:
         """Raise HTTPError for a 4xx or 5xx status; otherwise return the response, so that calls can be chained."""
