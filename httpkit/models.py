@@ -16,7 +16,7 @@ from http.cookiejar import CookieJar
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union, cast, overload
 
 from . import hooks as _hooks
-from ._message import bodies, charsets, credentials, dates, fields, typed, urls
+from ._message import bodies, charsets, credentials, dates, fields, grammar, typed, urls
 from ._message.bodies import iter_slices
 from ._message.urls import URL
 from ._wire import errors
@@ -243,7 +243,7 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
         """Set the method, in upper case. Raises InvalidHeader for one that is no token (RFC 9110 §9.1)."""
         if method is not None:
             method = (method.decode("ascii", "replace") if isinstance(method, bytes) else method).upper()
-            if not fields.is_token(method):
+            if not grammar.is_token(method):
                 raise InvalidHeader(
                     f"Invalid method {method[:40]!r}: a method is a word of letters, digits and !#$%&'*+-.^_`|~"
                 )
