@@ -30,7 +30,7 @@ from urllib3.util import Timeout as TimeoutSauce
 from urllib3.util.retry import Retry
 
 from ._environment import select_proxy
-from ._message import credentials, urls
+from ._message import bodies, credentials, urls
 from ._message.charsets import get_encoding_from_headers
 from ._wire import errors, pools, tls
 from ._wire.pools import PoolManager, proxy_from_url
@@ -256,7 +256,7 @@ class HTTPAdapter(BaseAdapter):
         """
         if not url.lower().startswith("https"):
             return
-        base = getattr(conn, "conn_kw", None) or _NOTHING
+        base = getattr(conn, "conn_kw", _NOTHING)
         settings = tls.pool_settings(verify, cert, base)
         context = settings.pop("ssl_context", None)
         if context is not None and isinstance(base, dict):
@@ -393,13 +393,23 @@ class HTTPAdapter(BaseAdapter):
                 assert_same_host=False,
                 preload_content=False,
                 decode_content=False,
-                retries=self.max_retries,
+                retries=self._retries(request),
                 timeout=_urllib3_timeout(limits),
                 chunked=request.body is not None and "Content-Length" not in request.headers,
             )
         except Exception as error:
             raise errors.translate(error, request) from error
         return self.build_response(request, answer)
+
+    def _retries(self, request: PreparedRequest) -> Any:
+        """`max_retries`, less those that would send again a body that can be sent once only."""
+        retries: Any = self.max_retries
+        body = request.body
+        if body is None or isinstance(body, (bytes, str)) or not getattr(retries, "total", retries):
+            return retries
+        if bodies.is_replayable(body, request._body_position):
+            return retries
+        return Retry.from_int(retries).new(read=False, status_forcelist=(), respect_retry_after_header=False)
 
     def _pool(
         self, request: PreparedRequest, verify: VerifyType, proxies: ProxiesType, cert: CertType

@@ -273,7 +273,8 @@ def _sayings() -> tuple[tuple[Any, Say], ...]:
 
     return (
         ((ssl.SSLCertVerificationError, CertificateError), _certificate),
-        ((ssl.SSLError, theirs.SSLError), _tls),
+        (ssl.SSLError, _tls),
+        (theirs.SSLError, _tls),
         ((theirs.DecodeError, zlib.error), _decoding),
         (socket.gaierror, _name),
         (theirs.ReadTimeoutError, _read_timeout),
