@@ -4,8 +4,9 @@ Reading arguments, writing files and messages live here; what a call does is the
 are shown as the adapter sends and receives them, so those of a redirect or a challenge are seen as well, and secrets in
 them are hidden.
 
-Exit status: 0 the server answered; 1 it answered 4xx or 5xx and `--fail` was given; 2 what was asked for makes no request;
-3 the call failed. Interrupted it is 130, and 141 when nobody reads standard output any more, as a shell counts signals.
+Exit status: 0 the server answered; 1 it answered 4xx or 5xx and `--fail` was given; 2 what was asked for makes no
+request; 3 the call failed. Interrupted it is 130, and 141 when nobody reads standard output any more, as a shell counts
+signals.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _tour(rest: list[str]) -> int:
     if rest:
         raise BadUsageError("`httpkit tour` takes no arguments")
-    from . import _tour  # noqa: PLC0415  # with its server, for those who ask
+    from . import _tour
 
     return _tour.main()
 
@@ -102,7 +103,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_request(group: Any) -> None:
-    group.add_argument("-X", "--request", metavar="METHOD", help="by default GET, or POST when there is a body")
+    group.add_argument(
+        "-X", "--request", metavar="METHOD", help="by default GET, or POST when there is a body"
+    )
     group.add_argument(
         "-H",
         "--header",
@@ -132,7 +135,9 @@ def _add_call(group: Any) -> None:
         metavar="SECONDS",
         help="to connect and between receives, or CONNECT,READ; by default 10,60",
     )
-    group.add_argument("--proxy", metavar="URL", help="send through this proxy, whatever the environment says")
+    group.add_argument(
+        "--proxy", metavar="URL", help="send through this proxy, whatever the environment says"
+    )
     group.add_argument("--cacert", metavar="FILE", help="verify certificates by this bundle or directory")
     group.add_argument("-k", "--insecure", action="store_true", help="do not verify certificates")
 
@@ -224,7 +229,7 @@ def _body(options: argparse.Namespace, stack: ExitStack) -> tuple[Any, str | Non
 
 
 def _json(given: str, stack: ExitStack) -> bytes:
-    content = _open(given, stack).read() if _is_file(given) else given.encode()
+    content = b"".join(_open(given, stack)) if _is_file(given) else given.encode()
     try:
         json.loads(content, parse_constant=_no_json)
     except ValueError as error:
@@ -258,10 +263,6 @@ class Stream:
     def __init__(self, pipe: IO[bytes]) -> None:
         self._pipe = pipe
 
-    def read(self) -> bytes:
-        """All of it."""
-        return self._pipe.read()
-
     def __iter__(self) -> Iterator[bytes]:
         read = getattr(self._pipe, "read1", self._pipe.read)
         while piece := read(_CHUNK):
@@ -275,7 +276,9 @@ def _credentials(given: str | None) -> tuple[str, str] | None:
     if colon:
         return user, password
     if not sys.stdin.isatty():
-        raise BadUsageError(f"--auth {user}: no password, and no terminal to ask for it; write {user}:PASSWORD")
+        raise BadUsageError(
+            f"--auth {user}: no password, and no terminal to ask for it; write {user}:PASSWORD"
+        )
     return user, getpass(f"Password for {user}: ")
 
 

@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import io
 import json
+import socket
 import threading
 import time
 import traceback
@@ -173,13 +174,14 @@ class Record:
 
 
 class TourServer(ThreadingHTTPServer):
-    """An HTTP/1.1 server on loopback, at a free port."""
+    """An HTTP/1.1 server on loopback, at a free port. Closing it ends the connections that clients keep."""
 
-    daemon_threads = True
+    daemon_threads = False  # joined when the server is closed
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.record = Record()
+        self.connections: list[socket.socket] = []
 
     @property
     def url(self) -> str:
@@ -194,7 +196,9 @@ class TourServer(ThreadingHTTPServer):
     def running(cls) -> Iterator[TourServer]:
         """A server that serves until the end of the block."""
         with cls() as server:
-            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+            thread = threading.Thread(
+                target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+            )
             thread.start()
             try:
                 yield server
@@ -202,6 +206,13 @@ class TourServer(ThreadingHTTPServer):
                 server.record.leaving.set()
                 server.shutdown()
                 thread.join()
+                server.hang_up()
+
+    def hang_up(self) -> None:
+        """End every connection, so that its thread ends as well."""
+        for connection in self.connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -209,23 +220,28 @@ class _Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+    server: TourServer
 
-    def do_GET(self) -> None:  # noqa: N802  # the name that http.server calls
-        server = self.server
-        assert isinstance(server, TourServer)
+    def setup(self) -> None:
+        super().setup()
+        self.server.connections.append(self.connection)
+
+    def do_GET(self) -> None:
+        record = self.server.record
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         exchange = Exchange(self.requestline, list(self.headers.items()), body)
-        server.record.exchanges.append(exchange)
-        answer = self._answer(server.record, body)
+        record.exchanges.append(exchange)
+        answer = self._answer(record, body)
         if answer is None:
-            server.record.leaving.wait(_SILENCE)
+            record.leaving.wait(_SILENCE)
             self.close_connection = True
             return
         status, value = answer
         exchange.status = f"{status} {self.responses[status][0]}"
         self._send(status, value)
 
-    do_POST = do_GET
+    def do_POST(self) -> None:
+        self.do_GET()
 
     def _answer(self, record: Record, body: bytes) -> tuple[int, Any] | None:
         """Status and body; text is sent as text, anything else as JSON. None is no answer at all."""
@@ -264,7 +280,9 @@ def main() -> int:
     """Walk through all steps; 0 when each gave what it should, else 1."""
     # Proxies are for what lies beyond this machine, and the environment may name some.
     with TourServer.running() as server, set_environ("no_proxy", "*"):
-        print(f"httpkit {__version__}: {len(STEPS)} steps, with a server on this machine as url = {server.url!r}.")
+        print(
+            f"httpkit {__version__}: {len(STEPS)} steps, with a server on this machine as url = {server.url!r}."
+        )
         print("(no_proxy is set to * meanwhile, so proxies named in the environment are not asked.)")
         namespace: dict[str, Any] = {"url": server.url, "__name__": "tour"}
         passed = [_walk(number, step, namespace, server.record) for number, step in enumerate(STEPS, 1)]
@@ -275,7 +293,7 @@ def main() -> int:
 def _walk(number: int, step: Step, namespace: dict[str, Any], record: Record) -> bool:
     """Show and run one step; whether its output is as it should be."""
     print(f"\n{number}. {step.title}\n")
-    print(_indented(step.code, "    "))
+    print(_indented(step.code, "    "), end="\n\n")
     seen = len(record.exchanges)
     start = time.perf_counter()
     output = _run(step.code, namespace)

@@ -3,8 +3,8 @@
     python tests/benchmarks/peers.py httpkit requests=/path/to/python httpx=/path/to/python ...
 
 A peer is named with the interpreter that has it installed; without one, this interpreter is used (niquests wants an
-environment of its own, httpx the h2 package). Everything happens on loopback: this process runs the servers and looks at
-what they received, a process for each peer and row makes the calls. `--patience SECONDS` says how long to wait for a
+environment of its own, httpx the h2 package). Everything happens on loopback: this process runs the servers and looks
+at what they received, a process for each peer and row makes the calls. `--patience SECONDS` says how long to wait for a
 default timeout to strike, 400 by default, because aiohttp's is 300; all peers wait at the same time. The table goes to
 standard output.
 """
@@ -144,9 +144,11 @@ class Aiohttp:
 
     def _request(self, method: str, url: str, make_settings: Callable[[], Any] = dict, **options: Any) -> Any:
         async def request() -> Any:
-            async with self.library.ClientSession(trust_env=True, **make_settings()) as session:
-                async with session.request(method, url, **options) as response:
-                    return response, await response.text()
+            async with (
+                self.library.ClientSession(trust_env=True, **make_settings()) as session,
+                session.request(method, url, **options) as response,
+            ):
+                return response, await response.text()
 
         return asyncio.run(request())
 
@@ -231,7 +233,9 @@ class Peer:
     def ask(self, what: str, given: Any, patience: float = 30, **environment: str) -> dict[str, Any]:
         """What `act` printed; {} when it had not come back in time."""
         command = [self.python, "-W", "ignore", __file__, "--act", self.name, what, json.dumps(given)]
-        clean = {k: v for k, v in os.environ.items() if not k.lower().endswith(("_proxy", "_bundle", "_file"))}
+        clean = {
+            k: v for k, v in os.environ.items() if not k.lower().endswith(("_proxy", "_bundle", "_file"))
+        }
         environment = {**clean, "NETRC": os.devnull, **environment}
         try:
             done = subprocess.run(
@@ -276,7 +280,9 @@ def charset(content: str, encoding: str) -> Callable[[Peer], str]:
     def measure(peer: Peer) -> str:
         from tests.servers import RecordingServer, Reply
 
-        with RecordingServer(Reply(200, [("Content-Type", "text/plain")], content.encode(encoding))) as server:
+        with RecordingServer(
+            Reply(200, [("Content-Type", "text/plain")], content.encode(encoding))
+        ) as server:
             answer = peer.ask("get", server.url)
         if "error" in answer:
             return f"`{answer['error']}`"
@@ -302,7 +308,10 @@ def mount(peer: Peer) -> str:
 def secrets(peer: Peer) -> str:
     from tests.servers import RecordingServer, Reply
 
-    with RecordingServer() as other, RecordingServer(Reply.redirect(other.url_as("localhost") + "/")) as first:
+    with (
+        RecordingServer() as other,
+        RecordingServer(Reply.redirect(other.url_as("localhost") + "/")) as first,
+    ):
         peer.value("secrets", first.url)
         sent = {name.lower() for name in first.last.names}
         if not {"authorization", "x-api-key", "cookie"} <= sent:
