@@ -52,7 +52,7 @@ def path_matches(request_path: str, cookie_path: str) -> bool:
 
 def default_path(request_path: str) -> str:
     """The path of a cookie that names none: the directory of the request's (RFC 6265 §5.1.4)."""
-    return request_path[: request_path.rfind("/")] or "/"
+    return request_path[: max(request_path.rfind("/"), 0)] or "/"
 
 
 def is_address(host: str) -> bool:
@@ -156,8 +156,8 @@ def _read_expires(known: dict[str, Any], text: str, now: int) -> None:
 def _read_max_age(known: dict[str, Any], text: str, now: int) -> None:
     found = _MAX_AGE.match(text)
     if found:
-        seconds = int(found[2][:12])
-        known["max-age"] = 0 if found[1] or not seconds else min(now + seconds, _LATEST)
+        seconds = 0 if found[1] else int(found[2].lstrip("0")[:12] or 0)
+        known["max-age"] = min(now + seconds, _LATEST) if seconds else 0
 
 
 def _read_secure(known: dict[str, Any], text: str, now: int) -> None:
