@@ -475,7 +475,8 @@ def encode_params(params: ParamsType) -> str:
     try:
         return params.decode("utf-8") if isinstance(params, bytes) else form_urlencode(params)
     except (TypeError, ValueError) as error:
-        raise InvalidURL(f"Invalid params {_cut(repr(params))}: {error}") from error
+        # What params hold can be secret: their type has to do.
+        raise InvalidURL(f"Invalid params ({type(params).__name__}): {_cut(str(error))}") from error
 
 
 def form_urlencode(data: object) -> str:
@@ -488,7 +489,7 @@ def form_urlencode(data: object) -> str:
     fields: list[str] = []
     for pair in _pairs(data):
         if isinstance(pair, (str, bytes)):
-            raise TypeError(f"{_cut(repr(pair))} is no (name, value) pair")
+            raise TypeError(f"an item is {type(pair).__name__}, not a (name, value) pair")
         name, values = pair
         name = _form_quote(name)
         if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
