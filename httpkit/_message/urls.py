@@ -96,14 +96,16 @@ _PORT_AT_END = re.compile(r":[0-9]*\Z")
 class URL(NamedTuple):
     """The parts of a URL, each as it is sent; `str()` puts them together again.
 
-    *host* is in ASCII and lower case, an IPv6 address in its brackets; *port* is None where the URL names none.
-    *userinfo*, *path*, *query* and *fragment* are percent-encoded; None is absent, which is not empty (RFC 3986 §5.3).
+    *userinfo*, *path*, *query* and *fragment* are percent-encoded. None is absent, which is not empty (RFC 3986 §5.3).
     """
 
     scheme: str
+    """In lower case."""
     userinfo: str | None
     host: str
+    """In ASCII and lower case; an IPv6 address in its brackets, `%25` before a zone. Empty where there is none."""
     port: int | None
+    """As the URL names it, be it the default."""
     path: str
     query: str | None
     fragment: str | None

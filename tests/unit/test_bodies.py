@@ -63,7 +63,7 @@ WHOLE = [
         {"data": array.array("H", [1, 2])}, array.array("H", [1, 2]).tobytes(), None, 4, id="wide items"
     ),
     pytest.param(
-        {"json": {"a": [1, None, "é"]}}, b'{"a": [1, null, "\\u00e9"]}', "application/json", 25, id="json"
+        {"json": {"a": [1, None, "é"]}}, b'{"a": [1, null, "\\u00e9"]}', "application/json", 26, id="json"
     ),
     pytest.param({"json": []}, b"[]", "application/json", 2, id="empty json is json"),
     pytest.param({"json": 0}, b"0", "application/json", 1, id="zero is json"),
@@ -85,7 +85,7 @@ def test_a_body_is_made_of_what_was_given(
     given_body: dict[str, Any], body: Any, content_type: str | None, length: int
 ) -> None:
     prepared = bodies.prepare(**given_body)
-    assert prepared == (body, content_type, length, None)
+    assert tuple(prepared) == (body, content_type, length, None)
     assert type(prepared.body) is type(body)
     if body is not None:
         assert len(drain(prepared.body)) == length
@@ -360,7 +360,7 @@ def test_a_generator_is_its_own_body_and_is_not_begun() -> None:
 
     generator = pieces()
     prepared = bodies.prepare(generator)
-    assert prepared == (generator, None, None, None)
+    assert tuple(prepared) == (generator, None, None, None)
     assert prepared.body is generator
     assert not begun
 
