@@ -151,23 +151,25 @@ class _ThreadState(threading.local):
     set by subclasses elsewhere.
     """
 
-    #: The nonce that was used last, empty before the first one and after it was refused.
-    last_nonce: str = ""
-    #: How often it was used.
-    nonce_count: int = 0
-    #: The parameters of the challenge.
-    chal: dict[str, str] = {}  # noqa: RUF012  # replaced, never changed
-    #: Where the body began, for a body that can tell.
-    pos: int | None = None
-    #: 1 before a challenge is answered, 2 after.
-    num_401_calls: int | None = None
     init: bool
-    #: The origin whose challenge `chal` is.
-    origin: tuple[str, str, int | None] | None = None
-    #: The client's nonce; the -sess algorithms keep it for as long as the server's.
-    cnonce: str = ""
-    #: The request that is being answered for; its body is read where the server asks for the integrity of it.
-    request: PreparedRequest | None = None
+
+    def __init__(self) -> None:
+        #: The nonce that was used last; empty before the first one and after it was refused.
+        self.last_nonce = ""
+        #: How often it was used.
+        self.nonce_count = 0
+        #: The parameters of the challenge.
+        self.chal: dict[str, str] = {}
+        #: Where the body began, for a body that can tell.
+        self.pos: int | None = None
+        #: 1 before a challenge is answered, 2 after.
+        self.num_401_calls: int | None = None
+        #: The origin whose challenge `chal` is.
+        self.origin: tuple[str, str, int | None] | None = None
+        #: The client's nonce; the -sess algorithms keep it for as long as the server's.
+        self.cnonce = ""
+        #: The request that is being answered for; its body is read where its integrity is asked for.
+        self.request: PreparedRequest | None = None
 
 
 class HTTPDigestAuth(_PasswordAuth):
@@ -200,7 +202,6 @@ class HTTPDigestAuth(_PasswordAuth):
         """Make sure that the calling thread has state of its own."""
         if not hasattr(self._thread_local, "init"):
             self._thread_local.init = True
-            self._thread_local.chal = {}
 
     def build_digest_header(self, method: str, url: str) -> str | None:
         """The credentials that answer the last challenge, for one request of *method* to *url*.
@@ -383,8 +384,8 @@ def _rewind(request: PreparedRequest, r: Response) -> None:
     except UnrewindableBodyError as error:
         raise BodyNotReplayable(
             f"The server answered {r.status_code} and asks for Digest credentials, so the request has to be "
-            "sent again, but its body can be read only once. Give the body as bytes or as a seekable file, or "
-            "make a request without a body first: the next one then has credentials from the start.",
+            "sent again, but its body can be read only once. Give it as bytes or as a seekable file, or make "
+            "a request without a body first: the next one then has credentials from the start.",
             request=request,
             response=r,
         ) from error
