@@ -1,0 +1,367 @@
+"""The life of a call as a generator of effects: driven by hand here, without a session and without a socket."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Generator, Sequence
+from typing import Any
+
+import pytest
+import urllib3
+
+from httpkit import _pipeline
+from httpkit._pipeline import Drain, Hop, RunHooks, Send
+from httpkit.adapters import HTTPAdapter
+from httpkit.auth import AuthBase, HTTPDigestAuth
+from httpkit.cookies import RequestsCookieJar
+from httpkit.exceptions import BodyNotReplayable, InvalidURL, TooManyRedirects
+from httpkit.models import PreparedRequest, Request, Response
+from httpkit.sessions import SessionRedirectMixin
+
+URL = "http://example.test/"
+
+
+class Session(SessionRedirectMixin):
+    """All that the pipeline knows of a session."""
+
+    def __init__(self, max_redirects: int = 30) -> None:
+        self.max_redirects = max_redirects
+        self.trust_env = False
+        self.cookies = RequestsCookieJar()
+
+
+def prepare(url: str = URL, method: str = "GET", **kwargs: Any) -> PreparedRequest:
+    return Request(method, url, **kwargs).prepare()
+
+
+def answer(request: PreparedRequest, status: int = 200, headers: Sequence[tuple[str, str]] = ()) -> Response:
+    raw = urllib3.HTTPResponse(
+        io.BytesIO(b""), urllib3.HTTPHeaderDict(headers), status, reason="", preload_content=False
+    )
+    return HTTPAdapter().build_response(request, raw)
+
+
+def redirect(request: PreparedRequest, location: str, status: int = 302, *cookies: str) -> Response:
+    return answer(request, status, [("Location", location), *(("Set-Cookie", cookie) for cookie in cookies)])
+
+
+def finish(steps: Generator[Any, Any, Any], value: Any) -> Any:
+    with pytest.raises(StopIteration) as done:
+        steps.send(value)
+    return done.value.value
+
+
+class TestExchange:
+    def test_a_plain_hop_is_one_send(self) -> None:
+        request = prepare()
+        steps = _pipeline.exchange(request, RequestsCookieJar())
+        assert next(steps) == Send(request)
+        response = answer(request)
+        assert finish(steps, response) is response
+
+    def test_cookies_are_kept_before_hooks_run(self) -> None:
+        jar = RequestsCookieJar()
+        request = prepare(hooks={"response": print})
+        steps = _pipeline.exchange(request, jar)
+        next(steps)
+        response = answer(request, headers=[("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")])
+        assert steps.send(response) == RunHooks(request, response)
+        assert jar.get_dict() == {"a": "1", "b": "2"}
+        assert finish(steps, response) is response
+
+    def test_cookies_of_what_hooks_sent_in_between_are_kept(self) -> None:
+        jar = RequestsCookieJar()
+        request = prepare(hooks={"response": print})
+        steps = _pipeline.exchange(request, jar)
+        next(steps)
+        first = answer(request, 401, [("Set-Cookie", "first=1")])
+        steps.send(first)
+        second = answer(request, 401, [("Set-Cookie", "second=2")])
+        third = answer(request, 200, [("Set-Cookie", "third=3")])
+        third.history = [first, second]
+        assert finish(steps, third) is third
+        assert jar.get_dict() == {"first": "1", "second": "2", "third": "3"}
+
+    @pytest.mark.parametrize("hooks", [{}, {"response": []}, None], ids=repr)
+    def test_without_hooks_none_are_run(self, hooks: Any) -> None:
+        request = prepare()
+        request.hooks = hooks
+        steps = _pipeline.exchange(request, RequestsCookieJar())
+        next(steps)
+        finish(steps, answer(request))
+
+    def test_a_response_without_raw_has_no_cookies_to_keep(self) -> None:
+        request = prepare()
+        steps = _pipeline.exchange(request, RequestsCookieJar())
+        next(steps)
+        assert isinstance(finish(steps, Response()), Response)
+
+    def test_an_error_ends_it(self) -> None:
+        steps = _pipeline.exchange(prepare(), RequestsCookieJar())
+        next(steps)
+        with pytest.raises(KeyError, match="mine"):
+            steps.throw(KeyError("mine"))
+
+
+class TestFollowRedirects:
+    def test_what_is_no_redirect_is_the_end(self) -> None:
+        request = prepare()
+        with pytest.raises(StopIteration):
+            next(_pipeline.follow_redirects(answer(request), request, Session(), {}))
+
+    def test_each_hop_is_drained_before_the_next_is_sent(self) -> None:
+        request = prepare()
+        first = redirect(request, "/two")
+        steps = _pipeline.follow_redirects(first, request, Session(), {})
+        assert next(steps) == Drain(first)
+        hop = steps.send(first)
+        assert isinstance(hop, Hop)
+        assert hop.request.url == URL + "two"
+        second = redirect(hop.request, "/three")
+        assert steps.send(second) == Drain(second)
+        hop = steps.send(second)
+        assert hop.request.url == URL + "three"
+        with pytest.raises(StopIteration):
+            steps.send(answer(hop.request))
+        assert (first.history, second.history) == ([], [first])
+
+    @pytest.mark.parametrize("limit", [0, 1, 5])
+    def test_more_than_the_limit_is_an_error_with_the_last_response(self, limit: int) -> None:
+        request = prepare()
+        response = redirect(request, "/loop")
+        steps = _pipeline.follow_redirects(response, request, Session(limit), {})
+        hops = 0
+        effect = next(steps)
+        with pytest.raises(TooManyRedirects, match="max_redirects") as caught:
+            while True:
+                if isinstance(effect, Hop):
+                    hops += 1
+                    response = redirect(effect.request, "/loop")
+                effect = steps.send(response)
+        assert hops == limit
+        assert caught.value.response is response
+        assert len(response.history) == limit
+        assert caught.value.request is response.request
+
+    def test_messages_are_bounded(self) -> None:
+        request = prepare()
+        steps = _pipeline.follow_redirects(redirect(request, "/" + "x" * 10_000), request, Session(0), {})
+        effect = next(steps)
+        with pytest.raises(TooManyRedirects) as caught:
+            steps.send(effect.response)  # type: ignore[union-attr]
+        assert len(str(caught.value)) < 500
+
+
+def follow(
+    request: PreparedRequest,
+    *hops: tuple[str, int],
+    session: Session | None = None,
+    cookies: Sequence[str] = (),
+) -> PreparedRequest:
+    """The request at the end of a chain of redirects."""
+    session = session or Session()
+    for location, status in hops:
+        response = redirect(request, location, status, *cookies)
+        request, _ = _pipeline.next_request(response, request, location, session, {})
+    return request
+
+
+class TestNextRequest:
+    def test_the_request_before_is_left_alone(self) -> None:
+        request = prepare(
+            method="POST", data={"a": "1"}, headers={"X-API-Key": "k"}, auth=("u", "p"), cookies={"c": "1"}
+        )
+        before = (request.method, request.url, dict(request.headers), request.body, request.hooks)
+        follow(request, ("http://other.test/", 303))
+        assert (request.method, request.url, dict(request.headers), request.body, request.hooks) == before
+
+    @pytest.mark.parametrize("status", [301, 302, 303])
+    def test_a_post_becomes_a_get_without_a_body(self, status: int) -> None:
+        following = follow(prepare(method="POST", data={"a": "1"}), ("/next", status))
+        assert (following.method, following.body) == ("GET", None)
+        assert not {"Content-Length", "Content-Type", "Transfer-Encoding"} & set(following.headers)
+
+    @pytest.mark.parametrize("status", [307, 308])
+    def test_the_method_and_the_body_are_kept(self, status: int) -> None:
+        following = follow(prepare(method="POST", data={"a": "1"}), ("/next", status), ("/more", status))
+        assert (following.method, following.body, following.headers["Content-Length"]) == ("POST", "a=1", "3")
+        assert following.headers["Content-Type"] == "application/x-www-form-urlencoded"
+
+    def test_a_file_is_rewound(self) -> None:
+        file = io.BytesIO(b"0123456789")
+        file.seek(3)
+        request = prepare(method="PUT", data=file)
+        file.read()
+        follow(request, ("/next", 307))
+        assert file.tell() == 3
+
+    def test_a_generator_is_never_sent_again(self) -> None:
+        request = prepare(method="POST", data=(piece for piece in [b"x"]))
+        with pytest.raises(BodyNotReplayable) as caught:
+            follow(request, ("/next", 307))
+        assert caught.value.request is not None
+
+    @pytest.mark.parametrize("status", [301, 302, 303])
+    def test_what_is_dropped_need_not_be_rewound(self, status: int) -> None:
+        assert follow(prepare(method="POST", data=iter([b"x"])), ("/next", status)).body is None
+
+    def test_a_malformed_target_is_an_error_with_the_response(self) -> None:
+        with pytest.raises(InvalidURL) as caught:
+            follow(prepare(), ("http://[", 302))
+        assert caught.value.response is not None
+
+
+ELSEWHERE = [
+    "http://other.test/",
+    "http://sub.example.test/",
+    "http://example.test:8080/",
+    "https://example.test:8443/",
+    "//other.test/",
+    "http://example.test@other.test/",
+]
+HERE = [
+    "/next",
+    "http://EXAMPLE.test/",
+    "http://example.test:80/x",
+    "https://example.test/",
+    "?query",
+    "//example.test/",
+]
+
+
+def carried(request: PreparedRequest) -> set[str]:
+    """Which of the credentials that `armed()` has are still there."""
+    found = {name for name in ("Authorization", "X-API-Key") if name in request.headers}
+    found |= {"cookies=" for _ in [0] if "call=1" in request.headers.get("Cookie", "")}
+    found |= {
+        "digest"
+        for hook in request.hooks["response"]
+        if isinstance(getattr(hook, "__self__", None), AuthBase)
+    }
+    return found
+
+
+ALL = {"Authorization", "X-API-Key", "cookies=", "digest"}
+
+
+def armed(url: str = URL) -> PreparedRequest:
+    """A request with every kind of credentials."""
+    request = prepare(
+        url,
+        headers={"X-API-Key": "k"},
+        cookies={"call": "1"},
+        auth=HTTPDigestAuth("user", "pass"),
+        hooks={"response": print},
+    )
+    request.headers["Authorization"] = "Bearer token"
+    assert carried(request) == ALL
+    return request
+
+
+class TestCredentials:
+    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+    @pytest.mark.parametrize("location", ELSEWHERE)
+    def test_they_are_dropped_when_the_origin_changes(self, location: str, status: int) -> None:
+        following = follow(armed(), (location, status))
+        assert carried(following) == set()
+        assert "Cookie" not in following.headers
+        assert following.hooks["response"] == [print]
+
+    @pytest.mark.parametrize("location", HERE)
+    def test_they_stay_within_the_origin_and_its_upgrade(self, location: str) -> None:
+        assert carried(follow(armed(), (location, 302))) == ALL
+
+    @pytest.mark.parametrize("detour", ELSEWHERE)
+    def test_what_was_dropped_never_comes_back(self, detour: str) -> None:
+        following = follow(armed(), (detour, 302), (URL, 302), ("/again", 302))
+        assert following.url == URL + "again"
+        assert carried(following) == set()
+
+    def test_a_downgrade_is_another_origin(self) -> None:
+        following = follow(armed("https://example.test/"), (URL, 302), ("https://example.test/", 302))
+        assert carried(following) == set()
+
+    def test_a_cookie_field_set_by_hand_is_dropped_for_good(self) -> None:
+        request = prepare(headers={"Cookie": "by=hand"})
+        assert "Cookie" not in follow(request, ("http://other.test/", 302)).headers
+        assert "Cookie" not in follow(request, ("http://other.test/", 302), (URL, 302)).headers
+
+    def test_a_session_that_says_otherwise_is_obeyed(self) -> None:
+        class Trusting(Session):
+            def should_strip_auth(self, old_url: str, new_url: str) -> bool:
+                return False
+
+        class Wary(Session):
+            def should_strip_auth(self, old_url: str, new_url: str) -> bool:
+                return True
+
+        assert carried(follow(armed(), ("http://other.test/", 302), session=Trusting())) == ALL
+        assert carried(follow(armed(), ("/next", 302), session=Wary())) == set()
+
+
+class TestCookies:
+    def test_cookies_that_a_hop_sets_go_to_the_next(self) -> None:
+        following = follow(prepare(), ("/next", 302), cookies=["hop=1"])
+        assert following.headers["Cookie"] == "hop=1"
+
+    def test_cookies_that_a_hop_deletes_are_gone(self) -> None:
+        request = prepare(cookies={"a": "1"})
+        session = Session()
+        session.cookies.set("b", "2", domain="example.test")
+        following = follow(request, ("/next", 302), session=session)
+        assert set(following.headers["Cookie"].split("; ")) == {"a=1", "b=2"}
+
+    def test_those_of_the_session_go_where_they_belong(self) -> None:
+        session = Session()
+        session.cookies.set("here", "1", domain="example.test")
+        session.cookies.set("there", "2", domain="other.test")
+        request = prepare(cookies=session.cookies)
+        assert request.headers["Cookie"] == "here=1"
+        there = follow(request, ("http://other.test/", 302), session=session)
+        assert there.headers["Cookie"] == "there=2"
+        back = follow(request, ("http://other.test/", 302), (URL, 302), session=session)
+        assert back.headers["Cookie"] == "here=1"
+
+    def test_cookies_of_the_call_are_bound_to_its_first_origin(self) -> None:
+        request = prepare(cookies={"call": "1"})
+        assert follow(request, ("/x", 302), ("https://example.test/", 302)).headers["Cookie"] == "call=1"
+        assert "Cookie" not in follow(request, ("http://other.test/", 302)).headers
+        assert "Cookie" not in follow(request, ("http://other.test/", 302), (URL, 302)).headers
+
+
+class TestSteering:
+    @pytest.mark.parametrize(
+        ("method", "override", "expected"),
+        [
+            (
+                "rebuild_method",
+                lambda self, request, response: setattr(request, "method", "X"),
+                ("method", "X"),
+            ),
+            (
+                "rebuild_auth",
+                lambda self, request, response: request.headers.update(A="1"),
+                ("headers", {"A": "1"}),
+            ),
+        ],
+        ids=["rebuild_method", "rebuild_auth"],
+    )
+    def test_a_session_that_overrides_a_decision_makes_it_for_every_hop(
+        self, method: str, override: Callable[..., Any], expected: tuple[str, Any]
+    ) -> None:
+        session = type("Mine", (Session,), {method: override})()
+        following = follow(prepare(), ("/a", 302), ("/b", 302), session=session)
+        assert getattr(following, expected[0]) == expected[1]
+
+    def test_proxies_are_what_rebuild_proxies_says(self) -> None:
+        class Mine(Session):
+            def rebuild_proxies(self, prepared_request: PreparedRequest, proxies: Any) -> dict[str, str]:
+                return {"http": f"http://proxy-for{prepared_request.path_url.replace('/', '-')}.test"}
+
+        request = prepare()
+        steps = _pipeline.follow_redirects(redirect(request, "/a"), request, Mine(), {})
+        effect: Any = next(steps)
+        for path in ("/a", "/b"):
+            effect = steps.send(effect.response)
+            assert effect.proxies == {"http": f"http://proxy-for{path.replace('/', '-')}.test"}
+            effect = steps.send(redirect(effect.request, "/b"))
