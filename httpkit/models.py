@@ -34,7 +34,16 @@ from .structures import CaseInsensitiveDict
 if TYPE_CHECKING:
     import socket
 
-    from ._types import BodyType, CookiesType, DataType, FilesType, HeadersType, HooksInput, JsonType, ParamsType
+    from ._types import (
+        BodyType,
+        CookiesType,
+        DataType,
+        FilesType,
+        HeadersType,
+        HooksInput,
+        JsonType,
+        ParamsType,
+    )
 
     Self = TypeVar("Self", bound="Response")
 
@@ -63,6 +72,7 @@ DEFAULT_REDIRECT_LIMIT = 30
 CONTENT_CHUNK_SIZE = 64 * 1024
 ITER_CHUNK_SIZE = 512
 
+_FRAMING = ("Content-Length", "Transfer-Encoding")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _LINE_END_BYTES = re.compile(rb"\r\n|\r|\n")
 
@@ -227,7 +237,7 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
         self.prepare_hooks(hooks)
 
     def copy(self) -> PreparedRequest:
-        """An independent copy; the body is shared, since it may be a file."""
+        """An independent copy; the body is shared, since it may be a file, and so are the callables of hooks."""
         twin = PreparedRequest()
         twin.method = self.method
         twin.url = self.url
@@ -235,7 +245,7 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
             twin.headers = self.headers.copy()
         twin._jar = None if self._jar is None else _copy_cookie_jar(self._jar)
         twin.body = self.body
-        twin.hooks = self.hooks
+        twin.hooks = {event: list(hooks) for event, hooks in self.hooks.items()} if self.hooks else self.hooks
         twin._body_position = self._body_position
         return twin
 
@@ -321,13 +331,26 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
         if not callable(auth):
             raise TypeError(f"auth={type(auth).__name__}: give a (user, password) tuple or a callable")
         body = self.body
+        framing = {name: self.headers[name] for name in _FRAMING if name in self.headers}
         answer = auth(self)
         if answer is None:
-            raise TypeError(f"the auth callable {type(auth).__name__} returned None; it must return the request")
+            raise TypeError(
+                f"the auth callable {type(auth).__name__} returned None; it must return the request"
+            )
         if answer is not self:
             self.__dict__.update(answer.__dict__)
         if self.body is not body:
-            self.prepare_content_length(self.body)
+            self._frame_anew(framing)
+
+    def _frame_anew(self, stale: dict[str, Any]) -> None:
+        """Frame a body that auth has put in the place of another. Framing that auth wrote for it itself stays."""
+        for name, value in stale.items():
+            if self.headers.get(name) == value:
+                del self.headers[name]
+        prepared = bodies.prepare(self.body)
+        self.body = prepared.body
+        self._body_position = prepared.position
+        self._frame(prepared.body, prepared.length)
 
     def prepare_cookies(self, cookies: CookiesType) -> None:
         """Set the Cookie field from a mapping or jar, unless there is one already (RFC 6265 §5.4)."""
@@ -389,7 +412,7 @@ class Response:
     def __init__(self) -> None:
         self._content: bytes | bool | None = False
         self._content_consumed = False
-        self._next: PreparedRequest | None = None
+        self._next: PreparedRequest | Callable[[], PreparedRequest | None] | None = None
         self._jar: RequestsCookieJar | None = None
         self.status_code: int = cast(int, None)
         self.headers: CaseInsensitiveDict[str] = CaseInsensitiveDict()
@@ -404,18 +427,28 @@ class Response:
 
     date = _TypedField("Date", dates.parse_http_date, "When the message was made (RFC 9110 §6.6.1), or None.")
     last_modified = _TypedField(
-        "Last-Modified", dates.parse_http_date, "When the representation last changed (RFC 9110 §8.8.2), or None."
+        "Last-Modified",
+        dates.parse_http_date,
+        "When the representation last changed (RFC 9110 §8.8.2), or None.",
     )
-    expires = _TypedField("Expires", dates.parse_http_date, "When the response becomes stale (RFC 9111 §5.3), or None.")
-    age = _TypedField("Age", typed.age, "Seconds since the origin made or validated it (RFC 9111 §5.1), or None.")
+    expires = _TypedField(
+        "Expires", dates.parse_http_date, "When the response becomes stale (RFC 9111 §5.3), or None."
+    )
+    age = _TypedField(
+        "Age", typed.age, "Seconds since the origin made or validated it (RFC 9111 §5.1), or None."
+    )
     content_type = _TypedField(
         "Content-Type", typed.content_type, "Media type with its parameters (RFC 9110 §8.3), or None."
     )
-    cache_control = _TypedField("Cache-Control", typed.cache_control, "Directives for caches (RFC 9111 §5.2), or None.")
+    cache_control = _TypedField(
+        "Cache-Control", typed.cache_control, "Directives for caches (RFC 9111 §5.2), or None."
+    )
     via = _TypedField("Via", typed.via, "The intermediaries it passed (RFC 9110 §7.6.3).", repeats=True)
     warning = _TypedField("Warning", typed.warning, "Warnings of caches (RFC 7234 §5.5).", repeats=True)
     link = _TypedField("Link", typed.link, "Links to other resources (RFC 8288 §3).", repeats=True)
-    allow = _TypedField("Allow", typed.allow, "The methods that the resource supports (RFC 9110 §10.2.1), or None.")
+    allow = _TypedField(
+        "Allow", typed.allow, "The methods that the resource supports (RFC 9110 §10.2.1), or None."
+    )
 
     retry_after = _TypedField(
         "Retry-After",
@@ -477,11 +510,20 @@ class Response:
     @property
     def is_permanent_redirect(self) -> bool:
         """True for a redirect after which the old URL should be forgotten (301, 308)."""
-        return self.status_code in (codes.moved_permanently, codes.permanent_redirect) and "location" in self.headers
+        return (
+            self.status_code in (codes.moved_permanently, codes.permanent_redirect)
+            and "location" in self.headers
+        )
 
     @property
     def next(self) -> PreparedRequest | None:
-        """The request that the redirect asks for, when redirects are not followed."""
+        """The request that the redirect asks for, when redirects are not followed; None where there is none.
+
+        Made when first asked for. Raises InvalidURL or InvalidSchema for a target that cannot be requested, BodyNotReplayable
+        for a body that cannot be sent again.
+        """
+        if callable(self._next):
+            self._next = self._next()
         return self._next
 
     @property
@@ -496,9 +538,13 @@ class Response:
         a chunk size that is no integer; while iterating, ChunkedEncodingError, ContentDecodingError, ConnectionError.
         """
         if self._content_consumed and isinstance(self._content, bool):
-            raise StreamConsumedError("the body of this response was already read as a stream; it cannot be read again")
+            raise StreamConsumedError(
+                "the body of this response was already read as a stream; it cannot be read again"
+            )
         if chunk_size is not None and not isinstance(chunk_size, int):
             raise TypeError(f"chunk_size is {chunk_size!r}; it must be an int or None")
+        if chunk_size is not None and chunk_size < 1:
+            chunk_size = CONTENT_CHUNK_SIZE
         if self._content_consumed:
             pieces: Iterator[bytes] = iter_slices(cast(bytes, self._content or b""), chunk_size)
         else:
@@ -506,7 +552,7 @@ class Response:
         return charsets.iter_decoded(pieces, self.encoding) if decode_unicode else pieces
 
     def _stream(self, chunk_size: int | None) -> Iterator[bytes]:
-        """Read `raw` to its end. What urllib3 or a socket raises becomes one of our errors."""
+        """Read `raw` to its end. What urllib3 or a socket raises becomes one of our errors, and ends the response."""
         try:
             if hasattr(self.raw, "stream"):
                 yield from self.raw.stream(chunk_size, decode_content=True)
@@ -514,15 +560,22 @@ class Response:
                 while piece := self.raw.read(chunk_size):
                     yield piece
         except GeneratorExit:
+            # The reader has had enough for now.
             raise
-        except RequestException:
-            raise
-        except Exception as error:
+        except BaseException as error:
+            # What is left, read later, would pass for the whole.
+            self.close()
+            self._content_consumed = True
+            if isinstance(error, RequestException) or not isinstance(error, Exception):
+                raise
             raise errors.translate(error, self.request, phase="body") from error
         self._content_consumed = True
 
     def iter_lines(
-        self, chunk_size: int = ITER_CHUNK_SIZE, decode_unicode: bool = False, delimiter: str | bytes | None = None
+        self,
+        chunk_size: int = ITER_CHUNK_SIZE,
+        decode_unicode: bool = False,
+        delimiter: str | bytes | None = None,
     ) -> Iterator[Any]:
         """The lines of the body without their ends, the same however the bytes arrive.
 
@@ -536,11 +589,14 @@ class Response:
     def content(self) -> bytes:
         """The body in bytes, content codings removed. Read once and kept.
 
-        Raises StreamConsumedError when the body was already read in pieces.
+        Raises StreamConsumedError when the body was already read in pieces, or broke off; while it is read, errors as
+        `iter_content`.
         """
         if self._content is False:
             if self._content_consumed:
-                raise StreamConsumedError("the body of this response was already read as a stream and was not kept")
+                raise StreamConsumedError(
+                    "the body of this response was already read as a stream, or broke off, and was not kept"
+                )
             if self.status_code == 0 or self.raw is None:
                 self._content = None
             else:
@@ -571,6 +627,11 @@ class Response:
             return complexjson.loads(self.text, **kwargs)
         except complexjson.JSONDecodeError as error:
             raise JSONDecodeError(error.msg, error.doc, error.pos, response=self) from error
+        except (RecursionError, ValueError) as error:
+            # Nested too deeply, or a number of thousands of digits. A ValueError may also be that of a caller's own hook.
+            if kwargs and isinstance(error, ValueError):
+                raise
+            raise JSONDecodeError(str(error), self.text, 0, response=self) from error
 
     @property
     def links(self) -> dict[str, dict[str, str]]:
@@ -603,7 +664,9 @@ class Response:
         ValueError when the server did not switch protocols.
         """
         if self.status_code != 101 or not hasattr(self.raw, "detach_socket"):
-            raise ValueError(f"only a 101 response has a socket to hand over; this one has status {self.status_code}")
+            raise ValueError(
+                f"only a 101 response has a socket to hand over; this one has status {self.status_code}"
+            )
         return cast("tuple[socket.socket, bytes]", self.raw.detach_socket())
 
     def close(self) -> None:
@@ -641,13 +704,21 @@ def _lines(pieces: Iterable[Any]) -> Iterator[Any]:
 
 
 def _lines_between(pieces: Iterable[Any], delimiter: str | bytes) -> Iterator[Any]:
-    """Split at *delimiter*, also where it straddles two pieces."""
+    """Split at *delimiter*, also where it straddles two pieces. Each byte is looked at once or twice."""
+    held: list[Any] = []
     rest: Any = None
     for piece in pieces:
         if isinstance(piece, str) != isinstance(delimiter, str):
             delimiter = delimiter.encode() if isinstance(delimiter, str) else delimiter.decode()
-        rest = piece if rest is None else rest + piece
-        *lines, rest = rest.split(delimiter)
-        yield from lines
-    if rest:
-        yield rest
+        *lines, rest = (piece if rest is None else rest + piece).split(delimiter)
+        if lines:
+            yield piece[:0].join([*held, lines[0]])
+            yield from lines[1:]
+            held = []
+        # A delimiter that the next piece completes begins in the last characters of this one.
+        whole = len(rest) - len(delimiter) + 1
+        if whole > 0:
+            held.append(rest[:whole])
+            rest = rest[whole:]
+    if held or rest:
+        yield rest[:0].join([*held, rest])
