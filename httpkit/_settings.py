@@ -23,6 +23,7 @@ __all__ = [
     "merge_hooks",
     "merge_params",
     "merge_setting",
+    "settled_proxies",
 ]
 
 
@@ -104,8 +105,17 @@ def effective_proxies(
             return effective
         effective.update({key: value for key, value in explicit.items() if value is not None})
     if trust_env and not (explicit and _speaks_about(url, explicit)):
-        for key, value in get_environ_proxies(url, no_proxy=explicit.get("no_proxy") if explicit else None).items():
+        for key, value in get_environ_proxies(
+            url, no_proxy=explicit.get("no_proxy") if explicit else None
+        ).items():
             effective.setdefault(key, value)
+    return effective
+
+
+def settled_proxies(proxies: Mapping[str, Any] | None) -> EffectiveProxies:
+    """*proxies* and no others, for every hop: neither the session nor the environment adds to them."""
+    effective = EffectiveProxies({key: value for key, value in (proxies or {}).items() if value is not None})
+    effective.explicit = {"all": None, **effective}
     return effective
 
 

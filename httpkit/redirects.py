@@ -13,7 +13,15 @@ from ._message import bodies, urls
 from .exceptions import InvalidSchema, InvalidURL, RequestException
 from .models import REDIRECT_STATI, PreparedRequest, Response
 
-__all__ = ["drop_body", "drop_credentials", "next_method", "next_url", "redirect_target", "rewind", "should_strip_auth"]
+__all__ = [
+    "drop_body",
+    "drop_credentials",
+    "next_method",
+    "next_url",
+    "redirect_target",
+    "rewind",
+    "should_strip_auth",
+]
 
 #: Fields that describe a body and mean nothing without it.
 _BODY_FIELDS = ("Content-Length", "Content-Type", "Content-Encoding", "Content-Language", "Transfer-Encoding")
@@ -56,7 +64,9 @@ def next_url(response: Response, request: PreparedRequest, target: str) -> str:
     """
     shown = urls.redact(target)
     if _CONTROL.search(target.strip()):
-        raise InvalidURL(f"redirect to {shown!r}: the Location has control characters in it", response=response)
+        raise InvalidURL(
+            f"redirect to {shown!r}: the Location has control characters in it", response=response
+        )
     here = response.url or request.url or ""
     try:
         url = urls.prepare(urls.resolve(here, target.strip()))
@@ -104,10 +114,17 @@ def drop_credentials(request: PreparedRequest, auth_hooks: Any) -> None:
     """
     for name in [name for name in request.headers if _KEY_LIKE.search(name)]:
         del request.headers[name]
-    request.hooks = {event: [hook for hook in hooks if not auth_hooks(hook)] for event, hooks in request.hooks.items()}
+    request.hooks = {
+        event: [hook for hook in hooks if not auth_hooks(hook)] for event, hooks in request.hooks.items()
+    }
 
 
 def rewind(request: PreparedRequest) -> None:
     """Take the body back to where it began, so that it can be sent again. Raises BodyNotReplayable if it cannot be."""
-    if request.body is not None:
+    if request.body is None:
+        return
+    try:
         bodies.rewind(request.body, request._body_position)
+    except RequestException as error:
+        error.request = request
+        raise

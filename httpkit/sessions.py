@@ -12,6 +12,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Generator, Mapping
 from datetime import timedelta
+from functools import partial
+from http.cookiejar import CookieJar
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from . import _pipeline, redirects
@@ -28,6 +30,7 @@ from ._settings import (
     merge_hooks,
     merge_params,
     merge_setting,
+    settled_proxies,
 )
 from .adapters import BaseAdapter, HTTPAdapter
 from .cookies import RequestsCookieJar, cookiejar_from_dict, extract_cookies_to_jar, merge_cookies
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
         VerifyType,
     )
     from .models import AuthType
+    from .timeouts import Timeout
 
     Self = TypeVar("Self", bound="Session")
 
@@ -126,21 +130,24 @@ class SessionRedirectMixin:
         resp: Response,
         req: PreparedRequest,
         stream: bool = False,
-        timeout: TimeoutType | Unset = UNSET,
+        timeout: TimeoutType | Timeout = None,
         verify: VerifyType = True,
         cert: CertType = None,
         proxies: ProxiesType = None,
         yield_requests: bool = False,
         **adapter_kwargs: Any,
     ) -> Generator[Any, None, None]:
-        """The responses that follow *resp*, each as it arrives; or, with *yield_requests*, the request that would be next."""
+        """The responses that follow *resp*, each as it arrives; or, with *yield_requests*, the request that would be next.
+
+        The settings are those that an adapter was told, so *timeout* None leaves it to session and adapter.
+        """
         if yield_requests:
             target = self.get_redirect_target(resp)
             if target:
                 yield _pipeline.next_request(resp, req, target, self, proxies)[0]
             return
         settings: dict[str, Any] = {"stream": stream, "verify": verify, "cert": cert, **adapter_kwargs}
-        if timeout is not UNSET:
+        if timeout is not None:
             settings["timeout"] = timeout
         steps = _pipeline.follow_redirects(resp, req, self, proxies)
         answer: Response | None = None
@@ -241,7 +248,7 @@ class Session(SessionRedirectMixin):
         if auth or not self.trust_env or "Authorization" in headers:
             return auth
         url = request.url.decode("utf-8", "replace") if isinstance(request.url, bytes) else str(request.url)
-        return None if "@" in url.partition("?")[0] else get_netrc_auth(url)
+        return None if "@" in _authority(url.partition("://")[2]) else get_netrc_auth(url)
 
     def _cookies_for(self, request: Request) -> CookiesType:
         """The jar of the session with the cookies of the call; None, the usual case, when both are empty."""
@@ -249,7 +256,10 @@ class Session(SessionRedirectMixin):
         if not given and not len(self.cookies):
             return None
         merged = merge_cookies(RequestsCookieJar(), self.cookies)
-        return merge_cookies(merged, given) if given else merged
+        if not given:
+            return merged
+        # As a jar they replace cookies of their name; a mapping would be added where there is none.
+        return merge_cookies(merged, given if isinstance(given, CookieJar) else cookiejar_from_dict(given))
 
     def request(
         self,
@@ -288,6 +298,9 @@ class Session(SessionRedirectMixin):
             Request(method.upper(), url, headers, files, data, params, auth, cookies, hooks, json)
         )
         settings = self.merge_environment_settings(prepared.url or "", proxies or {}, stream, verify, cert)
+        if not isinstance(settings.get("proxies"), EffectiveProxies):
+            # A subclass has the last word.
+            settings["proxies"] = settled_proxies(settings.get("proxies"))
         if timeout is not UNSET:
             settings["timeout"] = timeout
         return self.send(prepared, allow_redirects=allow_redirects, **settings)
@@ -338,7 +351,8 @@ class Session(SessionRedirectMixin):
             if allow_redirects:
                 response = self._follow(response, request, kwargs)
             elif self.get_redirect_target(response):
-                response._next = next(self.resolve_redirects(response, request, yield_requests=True, **kwargs), None)
+                # Few ask for it, it may take a file back to its beginning, and it need not be possible.
+                response._next = partial(self._next_request, response, request, kwargs)
             if not kwargs["stream"] and response.status_code != 101:
                 response.content  # noqa: B018  # the property reads
         except BaseException:
@@ -382,8 +396,15 @@ class Session(SessionRedirectMixin):
             response.elapsed = timedelta(seconds=preferred_clock() - start)
             return response
         if isinstance(effect, RunHooks):
-            return cast(Response, dispatch_hook("response", effect.request.hooks, effect.response, **settings))
+            return cast(
+                Response, dispatch_hook("response", effect.request.hooks, effect.response, **settings)
+            )
         raise TypeError(f"no way to perform {type(effect).__name__}")
+
+    def _next_request(
+        self, response: Response, request: PreparedRequest, settings: dict[str, Any]
+    ) -> PreparedRequest | None:
+        return next(self.resolve_redirects(response, request, yield_requests=True, **settings), None)
 
     def _follow(self, response: Response, request: PreparedRequest, settings: dict[str, Any]) -> Response:
         """The last response of the chain of redirects that begins with *response*, with the others as its history."""
@@ -421,7 +442,11 @@ class Session(SessionRedirectMixin):
                 return adapter
         scheme = url.partition(":")[0]
         meant = urls.suggest_scheme(scheme)
-        hint = f" Did you mean {meant}://?" if meant else " Mount an adapter that serves it, or use http or https."
+        hint = (
+            f" Did you mean {meant}://?"
+            if meant
+            else " Mount an adapter that serves it, or use http or https."
+        )
         raise InvalidSchema(f"no adapter serves {urls.redact(url)!r}.{hint}")
 
     def close(self) -> None:
@@ -436,7 +461,9 @@ class Session(SessionRedirectMixin):
         covers every port of its host. Longer prefixes are asked first.
         """
         self.adapters[prefix] = adapter
-        for shorter in sorted((one for one in self.adapters if len(one) < len(prefix)), key=len, reverse=True):
+        for shorter in sorted(
+            (one for one in self.adapters if len(one) < len(prefix)), key=len, reverse=True
+        ):
             self.adapters.move_to_end(shorter)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -459,14 +486,21 @@ def _serves(prefix: str, url: str) -> bool:
     url_scheme, url_host, url_path = _split(url)
     if scheme != url_scheme or not (url_path or "/").startswith(path):
         return False
-    return host == url_host or (not _PORT.search(host) and host == _PORT.sub("", url_host))
+    if _PORT.search(host):
+        return host in (url_host, f"{url_host}:{urls.DEFAULT_PORTS.get(scheme)}")
+    return host == _PORT.sub("", url_host)
 
 
 def _split(url: str) -> tuple[str, str, str]:
     """Scheme, host with its port, and the rest of a URL in lower case; userinfo is left out."""
     scheme, _, rest = url.lower().partition("://")
-    end = len(rest) - len(_AUTHORITY.sub("", rest, count=1))
-    return scheme, rest[:end].rpartition("@")[2], rest[end:]
+    authority = _authority(rest)
+    return scheme, authority.rpartition("@")[2], rest[len(authority) :]
+
+
+def _authority(rest: str) -> str:
+    """What of *rest*, the text after `://`, comes before the path."""
+    return cast("re.Match[str]", _AUTHORITY.match(rest)).group()
 
 
 def session() -> Session:
