@@ -341,9 +341,8 @@ class HTTPAdapter(BaseAdapter):
 
     def close(self) -> None:
         """Close the connections that are not in use. Those in use are closed when their responses are done with."""
-        self.poolmanager.clear()
-        for manager in list(self.proxy_manager.values()):
-            manager.clear()
+        for manager in (self.poolmanager, *self.proxy_manager.values()):
+            pools.close(manager)
 
     def request_url(self, request: PreparedRequest, proxies: ProxiesType) -> str:
         """The request target: the whole URL for an HTTP proxy that forwards, else path and query (RFC 9112 §3.2)."""

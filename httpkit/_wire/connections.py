@@ -17,6 +17,7 @@ from typing import Any, cast
 import urllib3
 from urllib3.connection import HTTPConnection as _HTTPConnection
 from urllib3.connection import HTTPSConnection as _HTTPSConnection
+from urllib3.exceptions import InvalidHeader
 from urllib3.util import SKIP_HEADER
 from urllib3.util.ssl_ import resolve_cert_reqs
 
@@ -60,6 +61,17 @@ class _Message(client.HTTPResponse):
             self.chunked = True
             self.chunk_left = None
             self.length = None
+            self.will_close = self._check_close()
+        elif self.length is None:
+            self._read_repeated_length()
+
+    def _read_repeated_length(self) -> None:
+        """A Content-Length that is said twice is that length; two lengths are an error (RFC 9112 §6.3)."""
+        lengths = set(_tokens(self.headers.get_all("content-length")))
+        if len(lengths) > 1:
+            raise InvalidHeader(f"Content-Length: {', '.join(sorted(lengths))}")
+        if lengths and (length := lengths.pop()).isdecimal():
+            self.length = int(length)
             self.will_close = self._check_close()
 
     def _check_close(self) -> bool:

@@ -8,6 +8,7 @@ urllib3's connection class, as libraries do that record exchanges, our pools use
 
 from __future__ import annotations
 
+import queue
 import re
 from functools import lru_cache
 from typing import Any
@@ -26,6 +27,7 @@ __all__ = [
     "HTTPSConnectionPool",
     "PoolManager",
     "ProxyManager",
+    "close",
     "pool_manager",
     "proxy_from_url",
     "proxy_manager",
@@ -54,6 +56,26 @@ class HTTPConnectionPool(_HTTPConnectionPool):
     """The connections to one origin, or to one proxy for all origins that it serves by forwarding."""
 
     ConnectionCls: Any = _ConnectionClass(connections.HTTPConnection, _HTTPConnectionPool, _HTTPConnection)
+    _retired = False
+
+    def retire(self) -> None:
+        """Close the connections that are idle now, and the others when they come back. Calls go on being served."""
+        self._retired = True
+        # The queue is last in, first out: all have to be out before the first is back.
+        taken: list[Any] = []
+        try:
+            while self.pool is not None:
+                taken.append(self.pool.get(block=False))
+        except queue.Empty:
+            pass
+        for connection in taken:
+            self._put_conn(connection)
+
+    def _put_conn(self, conn: Any) -> None:
+        if self._retired and conn is not None:
+            conn.close()
+            conn = None
+        super()._put_conn(conn)
 
     def urlopen(self, method: str, url: str, *args: Any, **options: Any) -> Any:
         """As urllib3's, but the request target is sent as it is wherever it can be."""
@@ -88,6 +110,16 @@ def pool_manager(count: int, maxsize: int, block: bool, **settings: Any) -> Pool
     manager = PoolManager(num_pools=count, maxsize=maxsize, block=block, **settings)
     manager.pool_classes_by_scheme = _POOLS
     return manager
+
+
+def close(manager: Any) -> None:
+    """Close what *manager* keeps open. It may be used again, and pools that are in use meanwhile go on."""
+    known: Any = getattr(manager, "pools", {})
+    for key in list(known.keys()):
+        retire = getattr(known.get(key), "retire", None)
+        if retire is not None:
+            retire()
+    manager.clear()
 
 
 def proxy_manager(
