@@ -26,7 +26,7 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn
 from .__version__ import __version__
 from ._message import fields, urls
 from .adapters import HTTPAdapter
-from .exceptions import HTTPError, RequestException
+from .exceptions import HTTPError, InvalidProxyURL, RequestException
 from .models import Request
 from .sessions import Session
 from .timeouts import Timeout
@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run(_parser().parse_args(arguments))
     except SystemExit as done:  # argparse has said what was wrong, or printed what was asked for
         return done.code if isinstance(done.code, int) else 0
-    except BadUsageError as error:
+    except (BadUsageError, InvalidProxyURL) as error:
         return _complain(error, BAD_USAGE)
     except HTTPError as error:
         return _complain(error, FAILED_STATUS)
@@ -189,6 +189,8 @@ def _prepare(
     method = options.request or ("GET" if body is None else "POST")
     proxies = {"http": options.proxy, "https": options.proxy} if options.proxy else {}
     verify = False if options.insecure else options.cacert
+    if verify and not os.path.exists(verify):
+        raise BadUsageError(f"--cacert {verify}: there is no such file or directory")
     request = Request(method, options.url, headers=headers, data=body, auth=_credentials(options.auth))
     try:
         prepared = session.prepare_request(request)

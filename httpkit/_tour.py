@@ -220,14 +220,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    server: TourServer
 
     def setup(self) -> None:
         super().setup()
-        self.server.connections.append(self.connection)
+        self._tour_server().connections.append(self.connection)
+
+    def _tour_server(self) -> TourServer:
+        assert isinstance(self.server, TourServer)
+        return self.server
 
     def do_GET(self) -> None:
-        record = self.server.record
+        record = self._tour_server().record
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         exchange = Exchange(self.requestline, list(self.headers.items()), body)
         record.exchanges.append(exchange)

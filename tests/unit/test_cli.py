@@ -208,6 +208,8 @@ def test_help_and_version_exit_with_0(capsys: pytest.CaptureFixture[str]) -> Non
         (["http://localhost/", "-d", "@missing"], "missing"),
         (["http://localhost/", "-o", "."], "directory"),
         (["http://localhost/", "-o", "missing/out"], "no directory"),
+        (["http://localhost/", "--cacert", "missing.pem"], "missing.pem"),
+        (["http://localhost/", "--proxy", "gopher://localhost"], "proxy"),
         (["http://localhost/", "--unknown"], "--unknown"),
         (["http://localhost/", "http://localhost/"], "unrecognized"),
         (["tour", "-v"], "no arguments"),
