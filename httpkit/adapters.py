@@ -236,7 +236,7 @@ class HTTPAdapter(BaseAdapter):
         if manager is not None:
             return manager
         size = self._pool_connections, self._pool_maxsize, self._pool_block
-        given = getattr(self.poolmanager, "connection_pool_kw", None) or _NOTHING
+        given = self._base()
         settings = {**{name: given[name] for name in given.keys() & pools.setting_names()}, **proxy_kwargs}
         # urllib3 gets the credentials apart from the URL, so that they are in no message of its own.
         address = urls.urldefragauth(proxy)
@@ -256,11 +256,10 @@ class HTTPAdapter(BaseAdapter):
         """
         if not url.lower().startswith("https"):
             return
-        base = getattr(conn, "conn_kw", _NOTHING)
-        settings = tls.pool_settings(verify, cert, base)
-        context = settings.pop("ssl_context", None)
-        if context is not None and isinstance(base, dict):
-            base["ssl_context"] = context
+        own: dict[str, Any] = getattr(conn, "conn_kw", {})
+        settings = tls.pool_settings(verify, cert, {**self._base(), **own})
+        if "ssl_context" in settings:
+            own["ssl_context"] = settings.pop("ssl_context")
         for name, value in settings.items():
             setattr(conn, name, value)
 
@@ -303,8 +302,12 @@ class HTTPAdapter(BaseAdapter):
         return host, self._tls_settings(verify, cert) if url.scheme == "https" else {}
 
     def _tls_settings(self, verify: VerifyType, cert: CertType) -> dict[str, Any]:
-        base = getattr(self.poolmanager, "connection_pool_kw", None) or _NOTHING
-        return tls.pool_settings(verify, cert, base)
+        return tls.pool_settings(verify, cert, self._base())
+
+    def _base(self) -> Mapping[str, Any]:
+        """What `poolmanager` was made with, wherever it came from."""
+        base: Mapping[str, Any] = getattr(self.poolmanager, "connection_pool_kw", _NOTHING)
+        return base
 
     def get_connection_with_tls_context(
         self,
