@@ -183,35 +183,24 @@ def test_a_name_may_have_several_homes_and_only_those_with_the_same_object(monke
 # packages
 
 
-@pytest.mark.parametrize(
-    "alias, real",
-    [
-        ("urllib3", "urllib3"),
-        ("urllib3.util", "urllib3.util"),
-        ("urllib3.util.retry", "urllib3.util.retry"),
-        ("urllib3.util.ssl_", "urllib3.util.ssl_"),
-        ("urllib3._collections", "urllib3._collections"),
-        ("urllib3.contrib.socks", "urllib3.contrib.socks"),
-        ("urllib3.fields", "urllib3.fields"),
-        ("urllib3.filepost", "urllib3.filepost"),
-        ("idna", "idna"),
-        ("idna.core", "idna.core"),
-        ("charset_normalizer", "charset_normalizer"),
-        ("charset_normalizer.models", "charset_normalizer.models"),
-    ],
-)
-@pytest.mark.parametrize("order", ["alias first", "real first"])
-def test_a_module_below_packages_is_the_very_module(alias, real, order):
+#: Some that `import urllib3` loads, and some that nothing has loaded before.
+BELOW_PACKAGES = [
+    *("urllib3", "urllib3.util", "urllib3.util.retry", "urllib3.util.ssl_", "urllib3._collections"),
+    *("urllib3.fields", "urllib3.filepost", "urllib3.contrib", "idna", "idna.core", "idna.codec"),
+    *("charset_normalizer", "charset_normalizer.models", "charset_normalizer.cli"),
+]
+
+
+@pytest.mark.parametrize("first, second", [("httpkit.packages.", ""), ("", "httpkit.packages.")])
+def test_a_module_below_packages_is_the_very_module(first, second):
     """In a process of its own, since it matters which name is imported first."""
-    statements = [f"import httpkit.packages.{alias} as a", f"import {real} as r"]
-    if order == "real first":
-        statements.reverse()
     code = f"""
-{statements[0]}
-{statements[1]}
 import sys
-assert a is r is sys.modules["{real}"] is sys.modules["httpkit.packages.{alias}"]
-assert r.__name__ == r.__spec__.name == "{real}", r.__spec__
+from importlib import import_module
+for name in {BELOW_PACKAGES}:
+    one, other = import_module({first!r} + name), import_module({second!r} + name)
+    assert one is other is sys.modules[name] is sys.modules["httpkit.packages." + name], name
+    assert one.__name__ == one.__spec__.name == name, one.__spec__
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=50)
 
