@@ -74,7 +74,7 @@ def run_page(name: str, text: str) -> None:
     """Run the Python blocks of the page *text* in order; raises what they raise, or AssertionError for other output."""
     namespace: dict[str, Any] = {"__name__": "__main__"}
     page = blocks(text)
-    for block, below in zip(page, [*page[1:], Block("", "", 0)], strict=True):
+    for block, below in zip(page, [*page, Block("", "", 0)][1:], strict=True):
         if block.language != "python" or block.not_run is not None:
             continue
         if block.text.lstrip().startswith(">>>"):
@@ -225,6 +225,7 @@ def test_a_wrong_page_fails(text: str, error: str) -> None:
 
 
 def test_a_right_page_passes() -> None:
+    run_page("page", "only prose")
     run_page(
         "page",
         "```python\nx = 1\n```\n```python\nprint(x, 'and', 'more')\n```\n```output\n1 and ...\n```\n"
