@@ -214,13 +214,19 @@ class _Scene(NamedTuple):
 
     peer: str
     server: str
+    blames_proxy: bool
     body: bool
 
 
 def _sentence(kind: Kind, chain: list[BaseException], request: Any, phase: str) -> str:
-    server = _server(getattr(request, "url", None))
-    peer = _proxy(chain) if issubclass(kind, ProxyError) else server
-    scene = _Scene(peer, server, phase == "body")
+    server = peer = _server(getattr(request, "url", None))
+    proxy = _proxy(chain)
+    blames_proxy = issubclass(kind, ProxyError)
+    if blames_proxy:
+        peer = proxy or "the proxy"
+    elif proxy:
+        peer = f"{server} through {proxy}"
+    scene = _Scene(peer, server, blames_proxy, phase == "body")
     for theirs, say in _sayings():
         for link in chain:
             if isinstance(link, theirs):
@@ -243,7 +249,7 @@ def _server(url: Any) -> str:
 
 
 def _proxy(chain: list[BaseException]) -> str:
-    """`the proxy host:port`, as far as urllib3's error tells."""
+    """`the proxy host:port`, as far as urllib3's error tells; empty when it does not."""
     from urllib3.exceptions import PoolError
 
     for link in chain:
@@ -254,7 +260,7 @@ def _proxy(chain: list[BaseException]) -> str:
                 return _show(f"the proxy {url.host}:{url.port}")
             if socks:
                 return _show(f"the proxy {socks['proxy_host']}:{socks['proxy_port'] or 1080}")
-    return "the proxy"
+    return ""
 
 
 Say = Callable[[Any, _Scene], str]
@@ -327,7 +333,7 @@ def _tls(error: Any, at: _Scene) -> str:
     if at.body:
         return f"Reading the body from {at.server} failed in TLS: {_show(why)}"
     if why in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"):
-        what = "the URL of the proxy" if at.peer is not at.server else "the URL"
+        what = "the URL of the proxy" if at.blames_proxy else "the URL"
         return f"TLS with {at.peer} failed: what answers there does not speak TLS. Should {what} begin with http://?"
     return f"TLS with {at.peer} failed: {_show(why)}"
 
@@ -365,11 +371,18 @@ def _within(error: BaseException) -> str:
 
 
 def _connecting(error: Any, at: _Scene) -> str:
-    cause = next((link for link in _chain(error) if isinstance(link, OSError)), None)
+    chain = list(_chain(error))
+    refusal = next((link for link in chain if type(link).__name__.startswith("SOCKS")), None)
+    if refusal is not None:
+        # PySocks puts the number of the reply before its meaning.
+        why = _show(refusal).rpartition(": ")[2]
+        return f"{_up(at.peer)} did not connect to {at.server}: {why}"
+    cause = next((link for link in chain if isinstance(link, OSError)), None)
     if cause is None:
         return f"Cannot connect to {at.peer}"
-    hint = ". Is it running, and is the port right?" if isinstance(cause, ConnectionRefusedError) else ""
-    return f"Cannot connect to {at.peer}: {_why(cause)}{hint}"
+    refused = next((link for link in chain if isinstance(link, ConnectionRefusedError)), None)
+    hint = ". Is it running, and is the port right?" if refused else ""
+    return f"Cannot connect to {at.peer}: {_why(refused or cause)}{hint}"
 
 
 def _empty_pool(error: Any, at: _Scene) -> str:
