@@ -277,6 +277,8 @@ class TestDropping:
             "Key",
             "Ocp-Apim-Subscription-Key",
             "Proxy-Authorization",
+            "X_API_KEY",
+            "X-Passwd",
         ],
     )
     def test_key_like_fields_are_dropped(self, name: str) -> None:
