@@ -190,6 +190,8 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
     #: Where a file-like body stood when it was prepared, an opaque object when that is unknown, None for other bodies.
     _body_position: int | object | None
     _jar: CookieJar | None
+    #: The body that the framing fields describe, with what they said then.
+    _framed: tuple[Any, Any, Any] = (None, None, None)
 
     def __init__(self) -> None:
         self.method = None
@@ -247,6 +249,7 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
         twin.body = self.body
         twin.hooks = {event: list(hooks) for event, hooks in self.hooks.items()} if self.hooks else self.hooks
         twin._body_position = self._body_position
+        twin._framed = self._framed
         return twin
 
     def prepare_method(self, method: str | bytes | None) -> None:
@@ -301,6 +304,23 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
             self.headers["Content-Length"] = str(length)
         elif "Content-Length" not in self.headers:
             self.headers["Transfer-Encoding"] = "chunked"
+        self._framed = (body, self.headers.get("Content-Length"), self.headers.get("Transfer-Encoding"))
+
+    def frame_edited(self) -> None:
+        """Frame the body anew if it is another than the one that was framed: what auth or a program has put in its place.
+
+        Framing fields that were written for the new body stay, as far as they can be true of it.
+        """
+        framed, *fields_then = self._framed
+        if self.body is framed:
+            return
+        for name, value in zip(_FRAMING, fields_then, strict=True):
+            if value is not None and self.headers.get(name) == value:
+                del self.headers[name]
+        prepared = bodies.prepare(self.body)
+        self.body = prepared.body
+        self._body_position = prepared.position
+        self._frame(prepared.body, prepared.length)
 
     def prepare_content_length(self, body: Any) -> None:
         """Set Content-Length to what *body* has, or to 0 for a method that usually carries a body and has none."""
@@ -330,8 +350,6 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
     def _authorise(self, auth: Any) -> None:
         if not callable(auth):
             raise TypeError(f"auth={type(auth).__name__}: give a (user, password) tuple or a callable")
-        body = self.body
-        framing = {name: self.headers[name] for name in _FRAMING if name in self.headers}
         answer = auth(self)
         if answer is None:
             raise TypeError(
@@ -339,18 +357,7 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
             )
         if answer is not self:
             self.__dict__.update(answer.__dict__)
-        if self.body is not body:
-            self._frame_anew(framing)
-
-    def _frame_anew(self, stale: dict[str, Any]) -> None:
-        """Frame a body that auth has put in the place of another. Framing that auth wrote for it itself stays."""
-        for name, value in stale.items():
-            if self.headers.get(name) == value:
-                del self.headers[name]
-        prepared = bodies.prepare(self.body)
-        self.body = prepared.body
-        self._body_position = prepared.position
-        self._frame(prepared.body, prepared.length)
+        self.frame_edited()
 
     def prepare_cookies(self, cookies: CookiesType) -> None:
         """Set the Cookie field from a mapping or jar, unless there is one already (RFC 6265 §5.4)."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ._message import bodies, urls
+from ._message import bodies, fields, urls
 from .exceptions import InvalidSchema, InvalidURL, RequestException
 from .models import REDIRECT_STATI, PreparedRequest, Response
 
@@ -25,8 +25,8 @@ __all__ = [
 
 #: Fields that describe a body and mean nothing without it.
 _BODY_FIELDS = ("Content-Length", "Content-Type", "Content-Encoding", "Content-Language", "Transfer-Encoding")
-#: Field names that look as if their value were a key. Authorization is `Session.rebuild_auth`'s.
-_KEY_LIKE = re.compile(r"api-?key|token|secret|password|(?:^|-)key$|^proxy-authorization$", re.IGNORECASE)
+#: What drops these has a name that subclasses override: `rebuild_auth`, and the cookies' own rules.
+_NOT_OURS = frozenset(("authorization", "cookie", "cookie2"))
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -112,8 +112,9 @@ def drop_credentials(request: PreparedRequest, auth_hooks: Any) -> None:
 
     The request is the base of every later hop, so what is dropped here never comes back.
     """
-    for name in [name for name in request.headers if _KEY_LIKE.search(name)]:
-        del request.headers[name]
+    for name in list(request.headers):
+        if fields.is_secret_field(name) and name.lower() not in _NOT_OURS:
+            del request.headers[name]
     request.hooks = {
         event: [hook for hook in hooks if not auth_hooks(hook)] for event, hooks in request.hooks.items()
     }

@@ -345,6 +345,7 @@ class Session(SessionRedirectMixin):
         if isinstance(request, Request):
             raise ValueError("send() takes a prepared request: call session.prepare_request(request) first")
         allow_redirects = kwargs.pop("allow_redirects", True)
+        request.frame_edited()
         self._settle(request, kwargs)
         response = self._exchange(request, kwargs)
         try:
