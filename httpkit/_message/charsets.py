@@ -46,13 +46,11 @@ _is_charset_name = re.compile(r"[\x20-\x7e]{1,64}").fullmatch
 # Text codecs that are no charsets. Punycode takes quadratic time, and a server could ask for it.
 _NOT_CHARSETS = frozenset(("punycode", "idna", "undefined", "unicode-escape", "raw-unicode-escape"))
 
-# The charsets of the web apart from UTF-8 (WHATWG Encoding §4.2), in the order in which an undecided guess
-# falls: short texts fit many of them equally well, and charset-normalizer would take the first by alphabet.
+# The charsets that the web is written in apart from UTF-8, in the order in which an undecided guess falls.
+# Short texts fit many equally well, and charset-normalizer would take the first of a hundred by alphabet.
 _GUESSES = """
-    cp1252 cp1251 gb18030 cp932 euc_kr cp949 big5hkscs big5 euc_jp cp1250 cp1254 cp1256 cp1253
-    cp1255 cp874 cp1257 cp1258 koi8_r koi8_u iso8859_2 iso8859_15 iso8859_5 iso8859_7 iso8859_3
-    iso8859_4 iso8859_6 iso8859_8 iso8859_10 iso8859_13 iso8859_14 iso8859_16 cp866 mac_roman
-    mac_cyrillic
+    cp1252 cp1251 euc_jp cp932 gb18030 euc_kr cp949 big5 big5hkscs cp1250 cp1254 cp1253 cp1255 cp1256
+    cp874 cp1257 koi8_r koi8_u iso8859_2 iso8859_5 iso8859_7 cp866
 """
 _RANK = {name: rank for rank, name in enumerate(_GUESSES.split())}
 
@@ -182,9 +180,9 @@ def iter_decoded(chunks: Iterable[bytes], encoding: str | None) -> Iterator[str]
 def _incremental(codec: str) -> _Decode:
     if codec in _MARKED:
         return _Held(codec, 4).decode
-    # In pieces, Python's ISO-2022 decoders give up ("pending buffer overflow") at an escape sequence that
-    # they do not know.
-    if codec.startswith("iso2022") or codecs.lookup(codec).incrementaldecoder is None:
+    # In pieces, Python's UTF-7 decoder takes quadratic time, and its ISO-2022 decoders give up ("pending
+    # buffer overflow") at an escape sequence that they do not know.
+    if codec.startswith(("utf-7", "iso2022")) or codecs.lookup(codec).incrementaldecoder is None:
         return _Held(codec, None).decode
     return codecs.getincrementaldecoder(codec)("replace").decode
 

@@ -137,7 +137,7 @@ def redact_field(name: str | bytes, value: str | bytes) -> str:
 
 def _hide_cookie(pair: str) -> str:
     name, equals, _ = pair.strip().partition("=")
-    return f"{name}={_HIDDEN}" if equals else _HIDDEN
+    return f"{name}={_HIDDEN}" if equals and _is_name(name) else _HIDDEN
 
 
 def _hide_attribute(item: str) -> str:
