@@ -231,16 +231,18 @@ class Peer:
         self.python = python or sys.executable
         self.version = self.value("version", None)
 
-    def ask(self, what: str, given: Any, patience: float = 30, **environment: str) -> dict[str, Any]:
+    def ask(
+        self, what: str, given: Any, patience: float = 30, environment: dict[str, str] | None = None
+    ) -> dict[str, Any]:
         """What `act` printed; {} when it had not come back in time."""
         command = [self.python, "-W", "ignore", __file__, "--act", self.name, what, json.dumps(given)]
         clean = {
             k: v for k, v in os.environ.items() if not k.lower().endswith(("_proxy", "_bundle", "_file"))
         }
-        environment = {**clean, "NETRC": os.devnull, **environment}
+        complete = {**clean, "NETRC": os.devnull, **(environment or {})}
         try:
             done = subprocess.run(
-                command, capture_output=True, text=True, timeout=patience, env=environment, check=False
+                command, capture_output=True, text=True, timeout=patience, env=complete, check=False
             )
         except subprocess.TimeoutExpired:
             return {}
@@ -249,9 +251,9 @@ class Peer:
         answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return answer
 
-    def value(self, what: str, given: Any, **environment: str) -> Any:
+    def value(self, what: str, given: Any) -> Any:
         """What the call gave, for rows where it has to succeed."""
-        answer = self.ask(what, given, **environment)
+        answer = self.ask(what, given)
         if "value" not in answer:
             raise RuntimeError(f"{self.name}, {what}: {answer}")
         return answer["value"]
@@ -343,7 +345,7 @@ def unverified(peer: Peer) -> str:
     with tempfile.TemporaryDirectory() as directory:
         context = Authority(Path(directory)).server_context()
         with RecordingServer(Reply(200), tls=context) as server:
-            answer = peer.ask("unverified", server.url, **named)
+            answer = peer.ask("unverified", server.url, environment=named)
     return f"`{answer['error']}`" if "error" in answer else "not verified"
 
 
@@ -354,7 +356,7 @@ def netrc(peer: Peer) -> str:
         path = Path(directory, "netrc")
         path.write_text("machine 127.0.0.1 login user password pass\n")
         path.chmod(0o600)
-        answer = peer.ask("bearer", server.url, NETRC=str(path))
+        answer = peer.ask("bearer", server.url, environment={"NETRC": str(path)})
         if "error" in answer:
             return f"`{answer['error']}`"
         return "the field" if server.last.header("authorization") == "Bearer a" else "netrc's password"
@@ -386,6 +388,10 @@ def interfaces(peer: Peer) -> str:
     return ", ".join(["sync"] * (PEERS[peer.name] is not Aiohttp) + ["async"] * asynchronous)
 
 
+def protocol_of(connection: socket.socket) -> str | None:
+    return connection.selected_alpn_protocol() if isinstance(connection, ssl.SSLSocket) else None
+
+
 @contextmanager
 def alpn_server() -> Iterator[tuple[str, list[str | None]]]:
     """A TLS server that offers HTTP/2, notes what was agreed on, and hangs up."""
@@ -395,7 +401,7 @@ def alpn_server() -> Iterator[tuple[str, list[str | None]]]:
     with tempfile.TemporaryDirectory() as directory:
         context: ssl.SSLContext = Authority(Path(directory)).server_context()
         context.set_alpn_protocols(["h2", "http/1.1"])
-        with RawServer(lambda peer: agreed.append(peer.sock.selected_alpn_protocol()), tls=context) as server:
+        with RawServer(lambda peer: agreed.append(protocol_of(peer.sock)), tls=context) as server:
             yield server.url, agreed
 
 
