@@ -341,7 +341,7 @@ def unverified(peer: Peer) -> str:
     from tests.servers import Authority, RecordingServer, Reply
 
     bundle = certifi.where()
-    named = dict.fromkeys(("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"), bundle)
+    named: dict[str, str] = dict.fromkeys(("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"), bundle)
     with tempfile.TemporaryDirectory() as directory:
         context = Authority(Path(directory)).server_context()
         with RecordingServer(Reply(200), tls=context) as server:
