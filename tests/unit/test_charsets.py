@@ -12,7 +12,7 @@ from itertools import pairwise, product
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from httpkit._message.charsets import (
@@ -143,6 +143,7 @@ def test_what_nothing_fits_is_still_text(content: bytes) -> None:
 
 
 @given(st.binary(max_size=60))
+@settings(deadline=None)  # the first guess imports charset-normalizer
 def test_any_bytes_are_text(content: bytes) -> None:
     found = detect(content)
     assert found is None or decode(content, found) == decode(content, None)
@@ -213,6 +214,7 @@ def test_a_declared_charset_decodes_as_python_does(body: tuple[str, bytes]) -> N
 
 
 @given(st.binary(max_size=40) | bodies().map(lambda body: body[1]), SPLITS)
+@settings(deadline=None)  # the first guess imports charset-normalizer
 def test_text_without_a_charset_does_not_depend_on_how_its_bytes_are_split(
     content: bytes, points: list[int]
 ) -> None:
