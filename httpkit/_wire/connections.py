@@ -183,6 +183,12 @@ class HTTPConnection(_HTTPConnection):
             headers["User-Agent"] = SKIP_HEADER
         super().request(method, url, body=body, headers=headers, **options)
 
+    def set_tunnel(self, host: str, *args: Any, **kwargs: Any) -> None:
+        """As urllib3's. An IPv6 address is in brackets with every version of it (RFC 9112 §3.2.3)."""
+        super().set_tunnel(host, *args, **kwargs)
+        if self._tunnel_host and ":" in self._tunnel_host and self._tunnel_host[0] != "[":
+            self._tunnel_host = f"[{self._tunnel_host}]"
+
     def getresponse(self) -> RawResponse:  # type: ignore[override]  # http.client's class is another
         """The answer. After 101 its socket belongs to it, and this connection has none any more."""
         sock = self.sock
@@ -222,10 +228,14 @@ class HTTPSConnection(HTTPConnection, _HTTPSConnection):
             self._settings = self._stated_settings()
             self._trust_is_loaded()
             self.cert_file = self.key_file = self.key_password = None
-        self.ssl_context = context = tls.shared_context(self._settings)
+        settings = self._settings
+        if self.proxy is not None and self._tunnel_host is None:
+            # The other end is the proxy.
+            settings = settings.without_client_certificate()
+        self.ssl_context = context = tls.shared_context(settings)
         # urllib3 writes this to the context.
         self.cert_reqs = context.verify_mode
-        self._share_with_proxy(self._settings)
+        self._share_with_proxy(settings)
 
     def _prepare_own(self, context: ssl.SSLContext) -> None:
         settings = self._stated_settings()

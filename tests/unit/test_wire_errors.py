@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import copy
 import http.client
+import io
 import pickle
 import socket
 import ssl
@@ -323,9 +324,10 @@ class TestErrorsOfTheProgramItself:
         assert isinstance(translated, ValueError)
 
     def test_a_response_closed_under_its_reader_is_translated(self) -> None:
-        response = urllib3.HTTPResponse(
-            http.client.HTTPResponse.__new__(http.client.HTTPResponse), preload_content=False
-        )
+        sock: Any = SimpleNamespace(makefile=lambda mode: io.BytesIO())
+        message = http.client.HTTPResponse(sock)
+        response = urllib3.HTTPResponse(message, preload_content=False)  # type: ignore[arg-type]
+        message.close()
         with pytest.raises(AttributeError) as caught:
             response._update_chunk_length()
         assert isinstance(translate(caught.value, REQUEST, phase="body"), ours.ChunkedEncodingError)
