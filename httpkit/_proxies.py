@@ -31,7 +31,6 @@ _ENTRY = re.compile(
     re.VERBOSE,
 )
 _LENGTH = re.compile(r"[0-9]{1,4}\Z")
-_DOTTED = re.compile(r"[0-9]+(?:\.[0-9]+){3}\Z")
 
 
 class _Network(NamedTuple):
@@ -101,26 +100,20 @@ def _read(no_proxy: str) -> _Exceptions:
             networks.append(network)
         elif match["name"] and not match["outer"]:
             name = match["name"].removeprefix("*.").lstrip(".").removesuffix(".")
-            port = _port(match)
-            if port != 0 and _NAME.match(name):
-                names.add((name, port))
+            if _NAME.match(name):
+                names.add((name, _port(match)))
     return _Exceptions(everything, frozenset(names), tuple(networks))
 
 
 def _port(entry: re.Match[str]) -> int | None:
-    """The port of an entry, None without one, 0 for one that cannot be."""
-    if entry["port"] is None:
-        return None
-    port = int(entry["port"])
-    return port if port < 65536 else 0
+    return None if entry["port"] is None else int(entry["port"])
 
 
 def _network(entry: re.Match[str]) -> _Network | None:
     """The network that an entry names, an address being a network of one; None for a name or what cannot be read."""
     text = entry["bracketed"] or entry["bare"] or entry["name"]
     address = _address(text)
-    port = _port(entry)
-    if address is None or port == 0 or (entry["bare"] and port) or (entry["inner"] and entry["outer"]):
+    if address is None or (entry["inner"] and entry["outer"]):
         return None
     bits, value = address
     if entry["bracketed"] and bits == 32:
@@ -129,7 +122,7 @@ def _network(entry: re.Match[str]) -> _Network | None:
     if not 1 <= length <= bits:
         return None
     mask = _mask(length, bits)
-    return _Network(bits, mask, value & mask, port)
+    return _Network(bits, mask, value & mask, _port(entry))
 
 
 def _mask(length: int, bits: int) -> int:
@@ -145,11 +138,9 @@ def _address(text: str) -> tuple[int, int] | None:
     try:
         if ":" in text:
             return 128, int.from_bytes(socket.inet_pton(socket.AF_INET6, text), "big")
-        if _DOTTED.match(text):
-            return 32, int.from_bytes(socket.inet_pton(socket.AF_INET, text), "big")
+        return 32, int.from_bytes(socket.inet_pton(socket.AF_INET, text), "big")
     except (OSError, ValueError):
-        pass
-    return None
+        return None
 
 
 def applicable_key(

@@ -21,7 +21,7 @@ from http.cookies import Morsel, SimpleCookie
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import Mock
+from unittest.mock import MagicMock, Mock
 
 import pytest
 from hypothesis import given
@@ -253,6 +253,7 @@ def test_other_schemes_have_cookies_too(jar: RequestsCookieJar) -> None:
             {"domain": "localhost.local"}, "http://localhost/", True, id="as http.cookiejar calls it"
         ),
         pytest.param({"domain": "a.localhost.local"}, "http://localhost/", False, id="but no longer name"),
+        pytest.param({"domain": "a.b.local"}, "http://a.b/", False, id="nor for a host of two labels"),
         pytest.param({"domain": "127.0.0.1"}, "http://127.0.0.1/", True, id="an address"),
         pytest.param({"domain": "0.0.1"}, "http://127.0.0.1/", False, id="the end of an address"),
         pytest.param({"domain": "[::1]"}, "http://[::1]/", True, id="an IPv6 address"),
@@ -292,6 +293,22 @@ def test_the_longest_path_comes_first_and_then_the_oldest(jar: RequestsCookieJar
 def test_a_cookie_without_a_value_is_its_name(jar: RequestsCookieJar) -> None:
     keep(jar, "http://h/", "flag")
     assert sent(jar, "http://h/") == "flag"
+    assert jar.items() == [("flag", None)]
+    assert jar.get("flag", "default") == "default"
+    assert "flag" not in jar
+
+
+def test_a_leading_dot_tells_a_domain_from_a_host_whatever_the_flags_say(jar: RequestsCookieJar) -> None:
+    # Libraries that read the cookies of browsers fill the flags in as they like.
+    cookie = create_cookie("a", "1", domain=".example.com")
+    cookie.domain_specified = False
+    jar.set_cookie(cookie)
+    assert sent(jar, "http://www.example.com/") == "a=1"
+
+
+def test_a_cookie_that_the_program_lets_expire_is_not_sent(jar: RequestsCookieJar) -> None:
+    jar.set("a", "1").expires = 1
+    assert sent(jar, "http://h/") is None
 
 
 def test_numbers_are_values(jar: RequestsCookieJar) -> None:
@@ -418,9 +435,9 @@ def test_what_is_not_sent_is_no_error(jar: RequestsCookieJar) -> None:
     assert sent(jar, "http://example.com/", Cookie="b=1") is None
 
 
-@pytest.mark.parametrize("policy", [DefaultCookiePolicy(), RFC6265Policy()], ids=["http.cookiejar's", "ours"])
-def test_other_jars_and_policies_cannot_be_used_for_injection(policy: CookiePolicy) -> None:
-    for jar in (CookieJar(policy), RequestsCookieJar(policy)):
+@pytest.mark.parametrize("policy", [DefaultCookiePolicy, RFC6265Policy])
+def test_other_jars_and_policies_cannot_be_used_for_injection(policy: Callable[[], CookiePolicy]) -> None:
+    for jar in (CookieJar(policy()), RequestsCookieJar(policy())):
         jar.set_cookie(create_cookie("ok", "1"))
         jar.set_cookie(create_cookie("elsewhere", "1;2", domain="example.com"))
         assert sent(jar, "http://example.org/") == "ok=1"
@@ -804,6 +821,15 @@ def test_a_jar_of_any_kind_is_copied(make: Callable[[], CookieJar]) -> None:
     assert cookies._copy_cookie_jar(None) is None
 
 
+def test_a_jar_that_can_copy_itself_does() -> None:
+    class Own(CookieJar):
+        def copy(self) -> CookieJar:
+            return twin
+
+    twin = Own()
+    assert cookies._copy_cookie_jar(Own()) is twin
+
+
 def test_cookies_of_other_classes_keep_their_class(jar: RequestsCookieJar) -> None:
     class Special(Cookie):
         pass
@@ -1054,6 +1080,29 @@ def test_what_cookiejar_asks_of_a_response_is_answered() -> None:
 
 
 # --- threads
+
+
+@pytest.mark.parametrize(
+    "do",
+    [
+        pytest.param(lambda jar: jar.clear(), id="clear"),
+        pytest.param(lambda jar: jar.clear_expired_cookies(), id="clear_expired_cookies"),
+        pytest.param(lambda jar: jar.set_cookie(create_cookie("b", "2")), id="set_cookie"),
+        pytest.param(lambda jar: keep(jar, "http://h/", "a=; Path=/; Max-Age=0"), id="extract_cookies"),
+        pytest.param(lambda jar: sent(jar, "http://h/"), id="add_cookie_header"),
+    ],
+)
+def test_cookies_change_and_are_gathered_under_the_lock(
+    jar: RequestsCookieJar, do: Callable[[Any], Any]
+) -> None:
+    jar.set("a", "1", domain="h")
+    jar._cookies_lock = lock = MagicMock()
+    do(jar)
+    assert lock.__enter__.called or lock.acquire.called
+    assert (
+        lock.__enter__.call_count + lock.acquire.call_count
+        == lock.__exit__.call_count + lock.release.call_count
+    )
 
 
 def test_threads_may_share_a_jar(jar: RequestsCookieJar) -> None:

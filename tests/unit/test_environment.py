@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -92,6 +93,14 @@ def test_a_change_of_the_environment_is_seen_at_once(monkeypatch: pytest.MonkeyP
         assert get_environ_proxies(HTTP) == {"http": "http://p"}
     assert ca_bundle() is None
     assert get_environ_proxies(HTTP) == {}
+
+
+def test_what_takes_the_place_of_os_environ_is_asked_as_a_mapping(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Layered(dict[str, str]):
+        _data = {b"CURL_CA_BUNDLE": b"/internal"}
+
+    monkeypatch.setattr(os, "environ", Layered(CURL_CA_BUNDLE="/layered"))
+    assert ca_bundle() == "/layered"
 
 
 def test_set_environ_puts_back_what_was_there(env: Any) -> None:
@@ -500,8 +509,9 @@ def test_a_file_is_parsed_again_only_when_it_has_changed(
 
 def test_changes_in_quick_succession_are_seen(netrc_file: Any) -> None:
     # The time stamps of a file system are coarser than a program is fast.
+    now = time.time()
     for login in ("one", "two", "six", "ten"):
-        netrc_file(entry(login))
+        os.utime(netrc_file(entry(login)), (now, now))
         assert get_netrc_auth(HTTP) == (login, "x")
 
 

@@ -68,7 +68,16 @@ def test_a_path_matches_at_a_segment(request_path: str, cookie_path: str, matche
 
 @pytest.mark.parametrize(
     "request_path, path",
-    [("/a/b/c", "/a/b"), ("/a/b/", "/a/b"), ("/a", "/"), ("/", "/"), ("", "/"), ("*", "/"), ("//x", "/")],
+    [
+        ("/a/b/c", "/a/b"),
+        ("/a/b/", "/a/b"),
+        ("/a", "/"),
+        ("/", "/"),
+        ("", "/"),
+        ("*", "/"),
+        ("rootless", "/"),
+        ("//x", "/"),
+    ],
 )
 def test_the_default_path_is_the_directory_of_the_request(request_path: str, path: str) -> None:
     """RFC 6265 §5.1.4."""
