@@ -52,8 +52,6 @@ _BLOCK = 64 * 1024
 _to_json = _json.JSONEncoder(allow_nan=False).encode
 # Their length counts items, which is not the number of bytes in them.
 _CONTAINERS = (set, frozenset, deque, range)
-# What their descriptor holds is what read() gives, unlike gzip's and other files that transform.
-_PLAIN_FILES = (io.FileIO, io.BufferedReader, io.BufferedRandom, io.TextIOWrapper)
 _ACCEPTED = (
     "give a mapping or (name, value) pairs for a form, text, bytes, a file opened in binary mode, or an iterable of "
     "bytes; for JSON use json="
@@ -348,24 +346,16 @@ def _length_of_text_file(file: Any, position: int | None) -> int | None:
 
 
 def _total_length(body: Any, position: int | None) -> int | None:
-    """Bytes in *body* from its beginning, by the first of its own words: length, descriptor, end of the file."""
+    """Bytes in *body* from its beginning: as it says itself, else up to its end, else as its descriptor says."""
     if isinstance(body, _CONTAINERS):
         return None
     if hasattr(body, "__len__") or hasattr(body, "len"):
         return _claimed_length(body)
-    if isinstance(body, io.IOBase) and not isinstance(body, _PLAIN_FILES):
-        return _length_by_seeking(body, position)
-    try:
-        status = os.fstat(body.fileno())
-    except (AttributeError, OSError, TypeError, ValueError):
-        return _length_by_seeking(body, position)
-    if not stat.S_ISREG(status.st_mode):
-        return None
-    mode = getattr(body, "mode", None)
-    if isinstance(mode, str) and "b" not in mode:
-        _warn_of_text_mode()
+    # What gzip and its like have a descriptor of is not what their read() gives.
+    own = isinstance(body, io.IOBase) or not hasattr(body, "fileno")
+    length = _length_by_seeking(body, position) if own else _length_by_descriptor(body, position)
     # Files in /proc and the like say that they are empty and are not.
-    return status.st_size or (0 if _is_empty(body, position) else None)
+    return None if length == 0 and not _is_empty(body, position) else length
 
 
 def _claimed_length(body: Any) -> int | None:
@@ -386,6 +376,19 @@ def _length_by_seeking(file: Any, position: int | None) -> int | None:
     except (OSError, TypeError, ValueError):
         return None
     return end if isinstance(end, int) else None
+
+
+def _length_by_descriptor(wrapper: Any, position: int | None) -> int | None:
+    try:
+        status = os.fstat(wrapper.fileno())
+    except (AttributeError, OSError, TypeError, ValueError):
+        return _length_by_seeking(wrapper, position)
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    mode = getattr(wrapper, "mode", None)
+    if isinstance(mode, str) and "b" not in mode:
+        _warn_of_text_mode()
+    return status.st_size
 
 
 def _is_empty(file: Any, position: int | None) -> bool:

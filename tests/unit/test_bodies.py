@@ -307,11 +307,26 @@ def test_the_length_of_a_pipe_is_not_known() -> None:
         assert not bodies.is_replayable(file, prepared.position)
 
 
+def test_a_pipe_in_disguise_is_not_read_to_measure_it() -> None:
+    reading, writing = os.pipe()
+    with open(reading, "rb"), open(writing, "wb"):
+        assert (
+            bodies.length_of(Duck(fileno=lambda: reading, tell=lambda: 0, seek=print, read=fails(OSError)))
+            is None
+        )
+
+
+@pytest.mark.parametrize("name", ["status", "cmdline", "environ", "maps"])
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs /proc")
-def test_a_file_that_only_says_that_it_is_empty_has_no_known_length() -> None:
-    with open("/proc/self/status", "rb") as file:
+def test_a_file_that_only_says_that_it_is_empty_has_no_known_length(name: str) -> None:
+    path = Path("/proc/self", name)
+    with path.open("rb") as file:
         assert bodies.prepare(file).length is None
-        assert file.read(5) == b"Name:"
+        assert file.read() == path.read_bytes()
+    with path.open("rb") as file:
+        wrapper = Duck(fileno=file.fileno, tell=file.tell, seek=file.seek, read=file.read)
+        assert bodies.length_of(wrapper) is None
+        assert file.read() == path.read_bytes()
 
 
 def test_a_file_that_is_decompressed_while_it_is_read_is_not_as_long_as_on_disk(tmp_path: Path) -> None:
@@ -488,6 +503,13 @@ class Disguised:
         return self.pieces
 
 
+class Told(Fresh):
+    """Begins anew by its own word, and has the position of a file."""
+
+    def tell(self) -> int:
+        return 0
+
+
 class NotIterable:
     __iter__: Any = fails(TypeError)
 
@@ -510,7 +532,7 @@ REPLAYABLE = [
         lambda: (Duck(tell=lambda: 0, seek=print, seekable=lambda: False), 0), False, id="not seekable"
     ),
     pytest.param(lambda: (Duck(tell=lambda: 0, seek=print, closed=True), 0), False, id="closed"),
-    pytest.param(lambda: (types.SimpleNamespace(tell=lambda: 0), 0), False, id="nothing but tell()"),
+    pytest.param(lambda: (Told(), 0), False, id="a position and no seek()"),
     pytest.param(lambda: (iter([b"a"]), None), False, id="an iterator"),
     pytest.param(lambda: ((piece for piece in [b"a"]), None), False, id="a generator"),
     pytest.param(lambda: (map(bytes, []), None), False, id="a map"),
