@@ -77,14 +77,13 @@ DEFAULT_RETRIES = 0
 DEFAULT_POOL_TIMEOUT: float | None = None
 
 _PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
+#: What urllib3 shall not do: follow redirects, care for origins, read the body, decode it.
+_ONE_EXCHANGE = dict.fromkeys(("redirect", "assert_same_host", "preload_content", "decode_content"), False)
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class BaseAdapter:
     """What `Session.mount` takes. A subclass has `send` and `close`."""
-
-    def __init__(self) -> None:
-        super().__init__()
 
     def send(
         self,
@@ -389,15 +388,12 @@ class HTTPAdapter(BaseAdapter):
             answer = conn.urlopen(
                 method=request.method,
                 url=target,
-                body=request.body,
                 headers=request.headers,
-                redirect=False,
-                assert_same_host=False,
-                preload_content=False,
-                decode_content=False,
-                retries=self._retries(request),
-                timeout=_urllib3_timeout(limits),
+                body=request.body,
                 chunked=request.body is not None and "Content-Length" not in request.headers,
+                timeout=_urllib3_timeout(limits),
+                retries=self._retries(request),
+                **_ONE_EXCHANGE,
             )
         except Exception as error:
             raise errors.translate(error, request) from error

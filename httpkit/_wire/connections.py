@@ -25,6 +25,11 @@ from . import tls
 
 __all__ = ["HTTPConnection", "HTTPSConnection", "RawResponse", "socks_connection_classes"]
 
+#: Attributes of a connection that urllib3 would apply to its context, by the names that `tls.Settings` has too.
+_SETTINGS = (
+    *("ca_certs", "ca_cert_dir", "ca_cert_data", "cert_file", "key_file", "key_password"),
+    *("ssl_version", "ssl_minimum_version", "ssl_maximum_version"),
+)
 _MAX_INTERIM = 100
 _MAX_LINE = 65536
 
@@ -248,15 +253,7 @@ class HTTPSConnection(HTTPConnection, _HTTPSConnection):
         return tls.Settings(
             verifies=resolve_cert_reqs(self.cert_reqs) != ssl.CERT_NONE,
             checks_hostname=not self.assert_fingerprint and self.assert_hostname is None,
-            ca_certs=self.ca_certs,
-            ca_cert_dir=self.ca_cert_dir,
-            ca_cert_data=self.ca_cert_data,
-            cert_file=self.cert_file,
-            key_file=self.key_file,
-            key_password=self.key_password,
-            ssl_version=self.ssl_version,
-            ssl_minimum_version=self.ssl_minimum_version,
-            ssl_maximum_version=self.ssl_maximum_version,
+            **{name: getattr(self, name) for name in _SETTINGS},
         )
 
     def _trust_is_loaded(self) -> None:

@@ -24,6 +24,7 @@ from ..exceptions import (
     InvalidHeader,
     InvalidProxyURL,
     InvalidURL,
+    MalformedResponse,
     ProxyError,
     ReadTimeout,
     RequestException,
@@ -159,6 +160,9 @@ def _body_kinds() -> Table:
     )
 
 
+_AFTER_RETRIES = (ConnectTimeout, RetryError, ProxyError, SSLError, BrokenReadTimeout, MalformedResponse)
+
+
 def _after_retries(chain: list[BaseException]) -> Kind:
     reason = getattr(chain[0], "reason", None)
     kind = _kind(reason, list(_chain(reason)), "send") if isinstance(reason, Exception) else None
@@ -178,9 +182,15 @@ def _no_connection(chain: list[BaseException]) -> Kind:
 def _broken_while_sending(chain: list[BaseException]) -> Kind:
     from http import client
 
-    if any(isinstance(link, TimeoutError) for link in chain):
-        return BrokenReadTimeout
-    return InvalidURL if any(isinstance(link, client.InvalidURL) for link in chain) else ConnectionError
+    malformed = (client.BadStatusLine, client.UnknownProtocol, client.LineTooLong)
+    for link in chain:
+        if isinstance(link, TimeoutError):
+            return BrokenReadTimeout
+        if isinstance(link, client.InvalidURL):
+            return InvalidURL
+        if isinstance(link, malformed) and not isinstance(link, OSError):
+            return MalformedResponse
+    return ConnectionError
 
 
 def _unencodable(chain: list[BaseException]) -> Kind | None:

@@ -287,7 +287,9 @@ class TestSocks:
         self, adapter: HTTPAdapter, start: Any, server: RecordingServer
     ) -> None:
         proxy = start(Socks5Server({"api.test": server}, auth=("user", "pass")))
-        with pytest.raises(ProxyError, match=f"The proxy {proxy.authority} .*authentication failed") as caught:
+        with pytest.raises(
+            ProxyError, match=f"The proxy {proxy.authority} .*authentication failed"
+        ) as caught:
             get(adapter, "http://api.test/", proxy.url_for("socks5h", "user:hunter2"))
         assert "hunter2" not in str(caught.value)
 

@@ -352,6 +352,7 @@ class TestSettingsOfTheAdapter:
         wrong = HTTPAdapter(assert_fingerprint="00" * 32)
         with pytest.raises(SSLError, match="Fingerprint"):
             get(wrong, server, verify=ca.file)
+        assert server.wait_until_closed(server.connections)
         right.close()
 
     @pytest.mark.parametrize("asserted", [False, "elsewhere.test"])
@@ -362,6 +363,7 @@ class TestSettingsOfTheAdapter:
         adapter.close()
         with pytest.raises(SSLError):
             get(HTTPAdapter(assert_hostname="third.test"), server, verify=ca.file)
+        assert server.wait_until_closed(2)
 
     def test_a_server_hostname_is_asked_for_and_verified(self, serve: Serve, ca: Authority) -> None:
         server = serve(tls=ca.server_context("elsewhere.test"))
