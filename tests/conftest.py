@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from tests.servers import Authority, RawServer, RecordingServer
@@ -30,6 +31,9 @@ READ_BY_CLIENTS = [
 def pytest_configure(config: pytest.Config) -> None:
     _guard.install()
     _clean_environment()
+    # A busy machine is no failure. Where a change lands, the examples are the same each time; developers explore.
+    hypothesis.settings.register_profile("httpkit", deadline=None, derandomize="CI" in os.environ)
+    hypothesis.settings.load_profile("httpkit")
 
 
 def _clean_environment() -> None:
