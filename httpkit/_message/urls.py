@@ -64,33 +64,34 @@ _FOREIGN = re.compile(r"(?!http)[^/?#]*:", re.IGNORECASE)
 _REFERENCE = re.compile(
     r"(?:([A-Za-z][A-Za-z0-9+.-]*):)?(?://([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?\Z", re.DOTALL
 )
-_UNSENDABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
 _HOST_PORT = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::([0-9]*))?\Z")
-_LENIENT_PORT = re.compile(r"(.*):([0-9]{1,5})\Z", re.DOTALL)
 _NOT_IN_LABEL = re.compile("[^a-z0-9_-]")
 _NUMBERS = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+))*\.?\Z")
-_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-_IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}\Z")
-_ZONE = re.compile(r"[A-Za-z0-9._~-]+\Z")
 
 _STRAY_PERCENT = "%(?![0-9A-Fa-f]{2})"
-_NOT_IN_USERINFO = re.compile(rf"[^A-Za-z0-9\-._~!$&'()*+,;=:%]+|{_STRAY_PERCENT}")
 _NOT_IN_PATH = re.compile(rf"[^{_PCHAR}/%]+|{_STRAY_PERCENT}")
 _NOT_IN_QUERY = re.compile(rf"[^{_PCHAR}/?%]+|{_STRAY_PERCENT}")
-_NOT_IN_URI = re.compile(r"[^A-Za-z0-9\-._~!#$%&'()*+,/:;=?@\[\]]+")
-_NOT_IN_URI_NOR_PERCENT = re.compile(r"[^A-Za-z0-9\-._~!#$&'()*+,/:;=?@\[\]]+")
 
-_ESCAPE = re.compile("%([0-9A-Fa-f]{2})")
-_NO_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})([0-9A-Za-z]{2})")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+# What follows is needed by few programs: `re` compiles it when it is used.
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_IPV4 = rf"{_OCTET}(?:\.{_OCTET}){{3}}\Z"
+_ZONE = r"[A-Za-z0-9._~-]+\Z"
+_LENIENT_PORT = r"(?s)(.*):([0-9]{1,5})\Z"
+_NOT_IN_USERINFO = rf"[^A-Za-z0-9\-._~!$&'()*+,;=:%]+|{_STRAY_PERCENT}"
+_NOT_IN_URI = r"[^A-Za-z0-9\-._~!#$%&'()*+,/:;=?@\[\]]+"
+_NOT_IN_URI_NOR_PERCENT = r"[^A-Za-z0-9\-._~!#$&'()*+,/:;=?@\[\]]+"
+_ESCAPE = "%([0-9A-Fa-f]{2})"
+_NO_ESCAPE = "%(?![0-9A-Fa-f]{2})([0-9A-Za-z]{2})"
+_NESTED_USERINFO = r"//[^/?#\\]*@"
+_BEFORE_AUTHORITY = r"(?:[A-Za-z][A-Za-z0-9+.-]*:(?=[/\\]))?[/\\]*"
+_AFTER_AUTHORITY = r"[/?#\\]"
+_PORT_AT_END = r":[0-9]*\Z"
+
 # application/x-www-form-urlencoded: one entry for each byte.
 _FORM_BYTES = [chr(byte) if chr(byte) in _UNRESERVED else f"%{byte:02X}" for byte in range(256)]
 _FORM_BYTES[0x20] = "+"
-
-_NESTED_USERINFO = re.compile(r"//[^/?#\\]*@")
-_PREFIX = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:(?=[/\\]))?[/\\]*")
-_DELIMITER = re.compile(r"[/?#\\]")
-_PORT_AT_END = re.compile(r":[0-9]*\Z")
 
 
 class URL(NamedTuple):
@@ -268,7 +269,7 @@ _prepare_cached = lru_cache(_CACHED)(_prepare)
 
 
 def _parse_any(url: str) -> URL:
-    unsendable = _UNSENDABLE.search(url)
+    unsendable = _CONTROL.search(url) or (None if url.isascii() else re.search("[\ud800-\udfff]", url))
     if unsendable:
         raise _invalid(url, f"{unsendable.group()!r} cannot be in a URL")
     match = _SCHEME.match(url)
@@ -310,7 +311,7 @@ def _parse_foreign(scheme: str, url: str) -> URL:
     _, authority, path, query, fragment = _split(url)
     userinfo, at, host = (authority or "").rpartition("@")
     port = None
-    with_port = _LENIENT_PORT.match(host)
+    with_port = re.match(_LENIENT_PORT, host)
     if with_port is not None:
         host, port = with_port[1], int(with_port[2])
     if authority and not path:
@@ -352,7 +353,7 @@ def _host(url: str, host: str) -> str:
         raise _invalid(url, "'%' in the host; write its name without percent-encoding")
     host = host.lower() if host.isascii() else _idna(url, host)
     _check_labels(url, host)
-    if _NUMBERS.match(host) and not _IPV4.match(host):
+    if _NUMBERS.match(host) and not re.match(_IPV4, host):
         raise _invalid(
             url,
             "the host is a number that some systems connect to as an IPv4 address and others look up as a name; "
@@ -401,7 +402,7 @@ def _ipv6(url: str, literal: str) -> str:
         return f"[{address.lower()}]"
     # RFC 6874 writes '%25' before the zone; people write what `ip addr` shows.
     zone = zone[2:] if zone[:2] == "25" else zone
-    if not _ZONE.match(zone):
+    if not re.match(_ZONE, zone):
         raise _invalid(url, "the zone after the IPv6 address is empty or has a character that no zone has")
     return f"[{address.lower()}%25{zone}]"
 
@@ -451,8 +452,8 @@ def _remove_dot_segments(path: str) -> str:
 # --- percent-encoding and parameters
 
 
-def _encode(text: str, unsafe: re.Pattern[str]) -> str:
-    return unsafe.sub(_percent, text)
+def _encode(text: str, unsafe: re.Pattern[str] | str) -> str:
+    return re.sub(unsafe, _percent, text)
 
 
 def _percent(match: re.Match[str]) -> str:
@@ -532,7 +533,7 @@ def unquote_unreserved(uri: str) -> str:
 
     Raises InvalidURL for a '%' before two letters or digits that are not hexadecimal.
     """
-    wrong = _NO_ESCAPE.search(uri)
+    wrong = re.search(_NO_ESCAPE, uri)
     if wrong:
         raise _invalid(uri, f"'%{wrong[1]}' is no percent-encoded byte")
 
@@ -540,7 +541,7 @@ def unquote_unreserved(uri: str) -> str:
         character = chr(int(escape[1], 16))
         return character if character in _UNRESERVED else escape[0]
 
-    return _ESCAPE.sub(decode, uri)
+    return re.sub(_ESCAPE, decode, uri)
 
 
 def requote_uri(uri: str) -> str:
@@ -602,18 +603,18 @@ def redact(url: object, limit: int = 200) -> str:
     """
     text = bytes(url).decode("utf-8", "replace") if isinstance(url, (bytes, bytearray)) else str(url)
     if "@" in text:
-        text = _hide_userinfo(_NESTED_USERINFO.sub("//***@", text))
+        text = _hide_userinfo(re.sub(_NESTED_USERINFO, "//***@", text))
     if not text.isprintable():
         text = text[:limit].encode("unicode_escape").decode("ascii")
     return _cut(text, limit)
 
 
 def _hide_userinfo(text: str) -> str:
-    prefix = _PREFIX.match(text)
+    prefix = re.match(_BEFORE_AUTHORITY, text)
     start = prefix.end() if prefix else 0
-    head = _DELIMITER.split(text[start:], maxsplit=1)[0]
+    head = re.split(_AFTER_AUTHORITY, text[start:], maxsplit=1)[0]
     end = text.rfind("@", start, start + len(head))
-    if end < 0 and ":" in head and head[0] != "[" and not _PORT_AT_END.search(head):
+    if end < 0 and ":" in head and head[0] != "[" and not re.search(_PORT_AT_END, head):
         end = text.rfind("@")
     return text if end < start else f"{text[:start]}***{text[end:]}"
 
