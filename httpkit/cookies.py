@@ -82,7 +82,7 @@ class RequestsCookieJar(CookieJar, MutableMapping[str, "str | None"]):
         except KeyError:
             return default
 
-    def set(self, name: str, value: str | Morsel[Any] | None, **kwargs: Any) -> Cookie | None:
+    def set(self, name: str, value: str | bytes | Morsel[Any] | None, **kwargs: Any) -> Cookie | None:
         """Store a cookie and return it.
 
         *kwargs* are those of `create_cookie`, such as domain, path and expires. A `Morsel` brings its own. None removes
@@ -157,7 +157,7 @@ class RequestsCookieJar(CookieJar, MutableMapping[str, "str | None"]):
     def __getitem__(self, name: str) -> str | None:
         return self._find_no_duplicates(name)
 
-    def __setitem__(self, name: str, value: str | Morsel[Any] | None) -> None:
+    def __setitem__(self, name: str, value: str | bytes | Morsel[Any] | None) -> None:
         self.set(name, value)
 
     def __delitem__(self, name: str) -> None:
@@ -461,8 +461,8 @@ _ATTRIBUTES: dict[str, Any] = {
 }
 
 
-def create_cookie(name: str, value: str | None, **kwargs: Any) -> Cookie:
-    """A cookie with this name and value.
+def create_cookie(name: str, value: str | bytes | None, **kwargs: Any) -> Cookie:
+    """A cookie with this name and value; bytes are sent as they are.
 
     Keywords are the attributes of `http.cookiejar.Cookie`: version, port, domain, path, secure, expires (Unix time),
     discard, comment, comment_url, rest, rfc2109. By default it is sent to every host and path and lasts as long as the
@@ -479,7 +479,7 @@ def create_cookie(name: str, value: str | None, **kwargs: Any) -> Cookie:
         attributes["path"] = "/"
     return Cookie(
         name=name,
-        value=value,
+        value=value.decode("latin-1") if isinstance(value, bytes) else value,
         port_specified=bool(attributes["port"]),
         domain_specified=bool(domain),
         domain_initial_dot=domain.startswith("."),

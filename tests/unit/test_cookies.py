@@ -311,9 +311,11 @@ def test_a_cookie_that_the_program_lets_expire_is_not_sent(jar: RequestsCookieJa
     assert sent(jar, "http://h/") is None
 
 
-def test_numbers_are_values(jar: RequestsCookieJar) -> None:
-    cookiejar_from_dict({"a": 1}, jar)
-    assert sent(jar, "http://h/") == "a=1"
+def test_numbers_and_bytes_are_values(jar: RequestsCookieJar) -> None:
+    cookiejar_from_dict({"a": 1, "b": "é".encode()}, jar)
+    field = sent(jar, "http://h/")
+    assert field is not None
+    assert field.encode("latin-1") == "a=1; b=é".encode()
 
 
 @pytest.mark.parametrize(
