@@ -7,6 +7,7 @@ import email.policy
 import io
 import json
 import os
+from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -131,7 +132,7 @@ class TestData:
             ("text ü", "text ü".encode(), None),
             (b"\x00\xff", b"\x00\xff", None),
             (bytearray(b"mutable"), b"mutable", None),
-            (memoryview(b"view"), b"view", None),
+            (array("b", b"view"), b"view", None),
             ("", b"", None),
             ({}, b"", None),
         ],
@@ -212,7 +213,7 @@ class TestData:
         received = send(data=io.StringIO("grün"))
         assert (received.body, received.getlist("content-length")) == ("grün".encode(), ["5"])
 
-    @pytest.mark.parametrize("data", [1, 1.5, True, object()], ids=repr)
+    @pytest.mark.parametrize("data", [1, 1.5, True, object], ids=repr)
     def test_what_cannot_be_a_body_is_an_error_before_anything_is_sent(
         self, server: RecordingServer, data: Any
     ) -> None:

@@ -225,8 +225,15 @@ class TestEffectiveProxies:
         assert (call, session) == ({"https": None}, {"https": "http://session.test"})
 
 
+class Context(ssl.SSLContext):
+    """A context whose name is the same in every process, as the ids of tests must be."""
+
+    def __repr__(self) -> str:
+        return "context"
+
+
 class TestEffectiveVerify:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = Context(ssl.PROTOCOL_TLS_CLIENT)
 
     @pytest.mark.parametrize(
         ("call", "session", "effective"),

@@ -76,7 +76,7 @@ def test_every_form_is_understood(given: Any, expected: tuple[float | None, floa
         True,
         False,
         (True, 1),
-        object(),
+        object,
         {"connect": 1},
         -math.inf,
     ],
