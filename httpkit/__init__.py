@@ -4,7 +4,8 @@
     >>> response = httpkit.get("https://api.example.com/items", params={"page": 2}, timeout=5)
     >>> response.raise_for_status().json()
 
-This is the door: the public names and nothing else. Each is loaded when it is first asked for, so `import httpkit` is cheap.
+This is the door: the public names and nothing else. Each is loaded when it is first asked for, so `import
+httpkit` is cheap.
 """
 
 from __future__ import annotations
@@ -53,9 +54,12 @@ if TYPE_CHECKING:
         ConnectTimeout,
         FileModeWarning,
         HTTPError,
+        InvalidURL,
         JSONDecodeError,
+        ProxyError,
         ReadTimeout,
         RequestException,
+        SSLError,
         Timeout,
         TooManyRedirects,
         URLRequired,
@@ -70,12 +74,15 @@ __all__ = [
     "ConnectionError",
     "FileModeWarning",
     "HTTPError",
+    "InvalidURL",
     "JSONDecodeError",
     "PreparedRequest",
+    "ProxyError",
     "ReadTimeout",
     "Request",
     "RequestException",
     "Response",
+    "SSLError",
     "Session",
     "Timeout",
     "TooManyRedirects",
@@ -132,9 +139,12 @@ _HOMES = {
             "ConnectionError",
             "FileModeWarning",
             "HTTPError",
+            "InvalidURL",
             "JSONDecodeError",
+            "ProxyError",
             "ReadTimeout",
             "RequestException",
+            "SSLError",
             "Timeout",
             "TooManyRedirects",
             "URLRequired",

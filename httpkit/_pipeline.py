@@ -1,11 +1,12 @@
 """The life of a call, without I/O.
 
-Generators that say what happens next and are told how it went. They yield effects: `Send` (one exchange, the only door
-out), `RunHooks`, `Hop` (a redirect's request, with all that a request gets) and `Drain`. A session performs the effects; an
-asynchronous session would perform the same ones.
+Generators that say what happens next and are told how it went. They yield effects: `Send` (one exchange,
+the only door out), `RunHooks`, `Hop` (a redirect's request, with all that a request gets) and `Drain`. A
+session performs the effects; an asynchronous session would perform the same ones.
 
-The order carries meaning. Cookies are kept from each response before anything else looks at it, so none is lost on one that
-is followed by another request; hooks, by which auth answers challenges, run once for each hop; redirects are outermost.
+The order carries meaning. Cookies are kept from each response before anything else looks at it, so none is
+lost on one that is followed by another request; hooks, by which auth answers challenges, run once for each
+hop; redirects are outermost.
 """
 
 from __future__ import annotations
@@ -21,7 +22,17 @@ from .cookies import _copy_cookie_jar, extract_cookies_to_jar, merge_cookies
 from .exceptions import TooManyRedirects
 from .models import PreparedRequest, Response
 
-__all__ = ["Drain", "Effect", "Hop", "RunHooks", "Send", "Steering", "exchange", "follow_redirects", "next_request"]
+__all__ = [
+    "Drain",
+    "Effect",
+    "Hop",
+    "RunHooks",
+    "Send",
+    "Steering",
+    "exchange",
+    "follow_redirects",
+    "next_request",
+]
 
 
 @dataclass(frozen=True)
@@ -62,7 +73,9 @@ class Steering(Protocol):
     """What a session decides about redirects. A subclass that overrides one of these steers every hop."""
 
     max_redirects: int
-    cookies: CookieJar
+
+    @property
+    def cookies(self) -> CookieJar: ...
 
     def get_redirect_target(self, resp: Response) -> str | None: ...
     def should_strip_auth(self, old_url: str, new_url: str) -> bool: ...
@@ -131,6 +144,7 @@ def next_request(
     crossing = steering.should_strip_auth(request.url or "", following.url)
     if crossing:
         redirects.drop_credentials(following, _belongs_to_auth)
+    redirects.drop_spent_credentials(following)
     _carry_cookies(following, request, response, steering.cookies, crossing=crossing)
     proxies = steering.rebuild_proxies(following, proxies)
     steering.rebuild_auth(following, response)
@@ -139,14 +153,23 @@ def next_request(
 
 
 def _belongs_to_auth(hook: object) -> bool:
-    """True for a bound method of an auth handler: the credentials it would answer with belong to the first origin."""
+    """True for a bound method of an auth handler: the credentials it would answer with belong to the first
+    origin.
+    """
     return isinstance(getattr(hook, "__self__", None), AuthBase)
 
 
 def _carry_cookies(
-    following: PreparedRequest, request: PreparedRequest, response: Response, jar: CookieJar, *, crossing: bool
+    following: PreparedRequest,
+    request: PreparedRequest,
+    response: Response,
+    jar: CookieJar,
+    *,
+    crossing: bool,
 ) -> None:
-    """The Cookie field anew: the cookies of the session, and those of the call as long as its first origin lasts."""
+    """The Cookie field anew: the cookies of the session, and those of the call as long as its first origin
+    lasts.
+    """
     following.headers.pop("Cookie", None)
     if crossing:
         following._cookies = _copy_cookie_jar(jar)

@@ -1,6 +1,7 @@
 """Precedence, written once: call > session > environment > default.
 
-Pure merging of settings; `_environment` reads the outside world for it. What is empty costs a truth test and no more.
+Pure merging of settings; `_environment` reads the outside world for it. What is empty costs a truth test
+and no more.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ __all__ = [
 class EffectiveProxies(dict[str, str]):
     """Proxies as they apply to one URL, with those that were given explicitly kept apart.
 
-    A redirect asks the environment anew for its own URL; what the environment said about the first one must not stick.
+    A redirect asks the environment anew for its own URL; what the environment said about the first one must
+    not stick.
     """
 
     explicit: Mapping[str, Any]
@@ -39,8 +41,8 @@ class EffectiveProxies(dict[str, str]):
 def merge_setting(request_setting: Any, session_setting: Any, dict_class: type = OrderedDict) -> Any:
     """The setting of a call over that of its session.
 
-    None gives way to the other. Two mappings are merged into a *dict_class*, where a value of None in the call's removes the
-    session's. Anything else: the call's wins.
+    None gives way to the other. Two mappings are merged into a *dict_class*, where a value of None in the
+    call's removes the session's. Anything else: the call's wins.
     """
     if request_setting is None or session_setting is None:
         return session_setting if request_setting is None else request_setting
@@ -54,7 +56,9 @@ def merge_setting(request_setting: Any, session_setting: Any, dict_class: type =
 
 
 def merge_headers(given: Any, session_headers: Any) -> CaseInsensitiveDict[Any]:
-    """The fields of a call over those of the session, compared without regard to case; None removes a field."""
+    """The fields of a call over those of the session, compared without regard to case; None removes a
+    field.
+    """
     if not given:
         if isinstance(session_headers, CaseInsensitiveDict):
             merged = session_headers.copy()
@@ -93,8 +97,8 @@ def effective_proxies(
 ) -> EffectiveProxies:
     """The proxies that apply to *url*.
 
-    Those given explicitly, on call or session, beat the environment's altogether when one of them speaks about *url*, be it
-    to say None. A `no_proxy` entry among them is obeyed for them as well.
+    Those given explicitly, on call or session, beat the environment's altogether when one of them speaks
+    about *url*, be it to say None. A `no_proxy` entry among them is obeyed for them as well.
     """
     explicit: dict[str, Any] = {**(session or {}), **(call or {})}
     effective = EffectiveProxies()
@@ -141,7 +145,7 @@ def effective_verify(call: Any, session: Any, *, trust_env: bool) -> Any:
 
 
 def effective_timeout(call: Any, session: Any) -> Any:
-    """What the adapter is told: the caller's own value, `NO_LIMIT` for an explicit None, None when nobody said anything.
+    """What the adapter is told: the caller's own value, `NO_LIMIT` for None, and None when nobody said anything.
 
     None leaves the choice to the adapter, so that one mounted with a timeout of its own is heard.
     """

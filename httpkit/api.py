@@ -1,7 +1,7 @@
 """The functions: `get`, `post` and their kin, for programs that need no session.
 
-Each call has its own settings and cookies, so nothing leaks from one to the next; connections and TLS contexts are kept in
-one pool that all of them share.
+Each call has its own settings and cookies, so nothing leaks from one to the next; connections and TLS
+contexts are kept in one pool that all of them share.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _shared: HTTPAdapter | None = None
 
 def _shared_adapter() -> HTTPAdapter:
     """The adapter whose connections all functions share, made on the first call."""
-    global _shared
+    global _shared  # noqa: PLW0603  # made once, on the first call
     if _shared is None:
         with _lock:
             if _shared is None:
@@ -53,7 +53,10 @@ def options(url: str | bytes, **kwargs: Any) -> Response:
 
 
 def head(url: str | bytes, **kwargs: Any) -> Response:
-    """Send HEAD. Keywords as for `Session.request`; redirects are not followed unless *allow_redirects* says so."""
+    """Send HEAD.
+
+    Keywords as for `Session.request`; redirects are not followed unless *allow_redirects* says so.
+    """
     kwargs.setdefault("allow_redirects", False)
     return request("head", url, **kwargs)
 

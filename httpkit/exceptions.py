@@ -1,9 +1,9 @@
 """Every error that a call can raise, and the warnings.
 
-One tree, with the names that programs written for requests catch. Each error is a `RequestException`, hence an `OSError`,
-and where Python has a builtin for the same fault it is that builtin as well: a `Timeout` is a `TimeoutError`, an
-`InvalidURL` is a `ValueError`. Errors carry `request` and `response` where there are any. Nothing here knows urllib3,
-http.client or ssl: translating their errors is `_wire.errors`' work.
+One tree, with the names that programs written for requests catch. Each error is a `RequestException`, hence
+an `OSError`, and where Python has a builtin for the same fault it is that builtin as well: a `Timeout` is a
+`TimeoutError`, an `InvalidURL` is a `ValueError`. Errors carry `request` and `response` where there are
+any. Nothing here knows urllib3, http.client or ssl: translating their errors is `_wire.errors`' work.
 """
 
 from __future__ import annotations
@@ -54,6 +54,8 @@ class RequestException(OSError):
 
     request: Request | PreparedRequest | None
     response: Response | None
+    #: What to show, where the first argument is the error of another library that programs look into.
+    _message: str | None = None
 
     def __init__(
         self,
@@ -65,6 +67,9 @@ class RequestException(OSError):
         self.response = response
         # A Response is false for a 4xx or 5xx: compare with None.
         self.request = getattr(response, "request", None) if request is None else request
+
+    def __str__(self) -> str:
+        return super().__str__() if self._message is None else self._message
 
     def __reduce__(self) -> tuple[Any, ...]:
         # OSError pickles through its arguments alone, which would lose request and response.
@@ -90,8 +95,8 @@ class JSONDecodeError(InvalidJSONError, _json.JSONDecodeError):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        # The standard error computes line and column and keeps one message; OSError must see that message alone, or it
-        # would take two arguments for errno and strerror.
+        # The standard error computes line and column and keeps one message; OSError must see that message
+        # alone, or it would take two arguments for errno and strerror.
         if len(args) == 3:
             _json.JSONDecodeError.__init__(self, *args)
         InvalidJSONError.__init__(self, *self.args, **kwargs)
@@ -104,44 +109,8 @@ def _rebuild_json_error(cls: type[JSONDecodeError], args: tuple[str, str, int]) 
     return cls(*args)
 
 
-class HTTPError(RequestException):
-    """The server answered with a 4xx or 5xx status, and `raise_for_status()` was asked to object."""
-
-
-class ConnectionError(RequestException, builtins.ConnectionError):
-    """The connection could not be made, or broke before an answer arrived."""
-
-
-class MalformedResponse(ConnectionError):
-    """What the server sent is no HTTP response, or one whose extent is uncertain; the connection was closed."""
-
-
-class ProxyError(ConnectionError):
-    """The proxy could not be reached, or refused to serve."""
-
-
-class SSLError(ConnectionError):
-    """TLS could not be established: the certificate does not verify, or the two sides agree on no parameters."""
-
-
-class Timeout(RequestException, TimeoutError):
-    """The time that the call was given is over. Catches `ConnectTimeout` and `ReadTimeout`."""
-
-
-class ConnectTimeout(ConnectionError, Timeout):
-    """No connection within the connect timeout. Nothing of the request was sent, so it is safe to try again."""
-
-
-class ReadTimeout(Timeout):
-    """The server sent nothing for as long as the read timeout."""
-
-
 class URLRequired(RequestException):
     """A URL is needed to make a request."""
-
-
-class TooManyRedirects(RequestException):
-    """More redirects than `Session.max_redirects`; `response` is the last one, with its history."""
 
 
 class MissingSchema(RequestException, ValueError):
@@ -156,12 +125,70 @@ class InvalidURL(RequestException, ValueError):
     """The URL cannot be used; the message says which part and why."""
 
 
+class InvalidProxyURL(InvalidURL):
+    """The URL of a proxy cannot be used."""
+
+
 class InvalidHeader(RequestException, ValueError):
     """A field name or value that could not be sent without changing the message around it (RFC 9110 §5)."""
 
 
-class InvalidProxyURL(InvalidURL):
-    """The URL of a proxy cannot be used."""
+class UnrewindableBodyError(RequestException):
+    """The body of a request could not be taken back to where it began."""
+
+
+class BodyNotReplayable(UnrewindableBodyError):
+    """The request would have to be sent again, and its body can be read once only.
+
+    Give the body as bytes, a seekable file or an iterable that can be iterated twice.
+    """
+
+
+class ConnectionError(RequestException, builtins.ConnectionError):
+    """The connection could not be made, or broke before an answer arrived."""
+
+
+class ProxyError(ConnectionError):
+    """The proxy could not be reached, or refused to serve."""
+
+
+class SSLError(ConnectionError):
+    """TLS could not be established: the certificate does not verify, or the two sides agree on no
+    parameters.
+    """
+
+
+class MalformedResponse(ConnectionError):
+    """What the server sent is no HTTP response, or one whose extent is uncertain; the connection was
+    closed.
+    """
+
+
+class Timeout(RequestException, TimeoutError):
+    """The time that the call was given is over. Catches `ConnectTimeout` and `ReadTimeout`."""
+
+
+class ConnectTimeout(ConnectionError, Timeout):
+    """No connection within the connect timeout.
+
+    Nothing of the request was sent, so it is safe to try again.
+    """
+
+
+class ReadTimeout(Timeout):
+    """The server sent nothing for as long as the read timeout."""
+
+
+class RetryError(RequestException):
+    """The retries that the adapter was given are used up."""
+
+
+class HTTPError(RequestException):
+    """The server answered with a 4xx or 5xx status, and `raise_for_status()` was asked to object."""
+
+
+class TooManyRedirects(RequestException):
+    """More redirects than `Session.max_redirects`; `response` is the last one, with its history."""
 
 
 class ChunkedEncodingError(RequestException):
@@ -174,21 +201,6 @@ class ContentDecodingError(RequestException):
 
 class StreamConsumedError(RequestException, TypeError, RuntimeError):
     """The body of the response was already read as a stream and is gone."""
-
-
-class RetryError(RequestException):
-    """The retries that the adapter was given are used up."""
-
-
-class UnrewindableBodyError(RequestException):
-    """The body of a request could not be taken back to where it began."""
-
-
-class BodyNotReplayable(UnrewindableBodyError):
-    """The request would have to be sent again, and its body can be read once only.
-
-    Give the body as bytes, a seekable file or an iterable that can be iterated twice.
-    """
 
 
 class RequestsWarning(Warning):

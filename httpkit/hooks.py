@@ -1,7 +1,7 @@
 """Hooks: callables that a program registers to see, or replace, a response.
 
-One event exists, `response`. A hook is called with the response and the keyword arguments of the send; what it returns
-takes the response's place unless it is None.
+One event exists, `response`. A hook is called with the response and the keyword arguments of the send; what
+it returns takes the response's place unless it is None.
 """
 
 from __future__ import annotations

@@ -1,24 +1,24 @@
-"""The three nouns of a call: `Request` is what the caller said, `PreparedRequest` what goes out, `Response` what came back.
+"""The three nouns of a call: what the caller said, what goes out, and what came back.
 
-They hold and translate; they do not decide and do not send. What a URL, a field or a body is lives in `_message`; who may
-answer a redirect or a challenge lives in `redirects` and `auth`; bytes move in `_wire`. A response reads its body from
-`raw` on demand, which is the only input here.
+`Request`, `PreparedRequest` and `Response` hold and translate; they do not decide and do not send. What a URL, a field or a body is lives in
+`_message`; who may answer a redirect or a challenge lives in `redirects` and `auth`; bytes move in `_wire`.
+A response reads its body from `raw` on demand, which is the only input here.
 """
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json as complexjson
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from http.cookiejar import CookieJar
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union, cast, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, Union, cast, overload
 
 from . import hooks as _hooks
 from ._message import bodies, charsets, credentials, dates, fields, grammar, typed, urls
 from ._message.bodies import iter_slices
-from ._message.urls import URL
 from ._wire import errors
 from .cookies import RequestsCookieJar, _copy_cookie_jar, cookiejar_from_dict, get_cookie_header
 from .exceptions import (
@@ -103,7 +103,7 @@ class RequestHooksMixin:
 
     hooks: dict[str, list[HookType]]
 
-    def register_hook(self, event: str, hook: HookType | Iterable[HookType]) -> None:
+    def register_hook(self, event: str, hook: HookType | Iterable[Any]) -> None:
         """Add one callable, or several, to *event*. Raises ValueError for an event that does not exist."""
         if event not in self.hooks:
             known = ", ".join(sorted(self.hooks)) or "none"
@@ -125,8 +125,9 @@ class RequestHooksMixin:
 class Request(RequestHooksMixin):
     """What the caller wants to ask, not yet in the form in which it is sent.
 
-    *params* go into the query; *data* (pairs, text, bytes, a file, an iterable), *files* and *json* make the body; *auth*
-    is a `(user, password)` tuple or a callable; *cookies* a mapping or a jar; *hooks* a mapping from event to callables.
+    *params* go into the query; *data* (pairs, text, bytes, a file, an iterable), *files* and *json* make
+    the body; *auth* is a `(user, password)` tuple or a callable; *cookies* a mapping or a jar; *hooks* a
+    mapping from event to callables.
     """
 
     def __init__(
@@ -187,7 +188,8 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
     url: str | None
     headers: CaseInsensitiveDict[Any]
     body: BodyType
-    #: Where a file-like body stood when it was prepared, an opaque object when that is unknown, None for other bodies.
+    #: Where a file-like body stood when it was prepared, an opaque object when that is unknown, None for
+    #: other bodies.
     _body_position: int | object | None
     _jar: CookieJar | None
     #: The body that the framing fields describe, with what they said then.
@@ -204,7 +206,9 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
 
     @property
     def _cookies(self) -> CookieJar:
-        """The jar that the Cookie field was made from; made when first asked for, since most requests have none."""
+        """The jar that the Cookie field was made from; made when first asked for, since most requests have
+        none.
+        """
         if self._jar is None:
             self._jar = RequestsCookieJar()
         return self._jar
@@ -229,7 +233,10 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
         hooks: HooksInput = None,
         json: JsonType = None,
     ) -> None:
-        """Fill in everything. Auth comes after the body, since it may sign it, and hooks after auth, which may add one."""
+        """Fill in everything.
+
+        Auth comes after the body, since it may sign it, and hooks after auth, which may add one.
+        """
         self.prepare_method(method)
         self.prepare_url(url, params)
         self.prepare_headers(headers)
@@ -239,7 +246,9 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
         self.prepare_hooks(hooks)
 
     def copy(self) -> PreparedRequest:
-        """An independent copy; the body is shared, since it may be a file, and so are the callables of hooks."""
+        """An independent copy; the body is shared, since it may be a file, and so are the callables of
+        hooks.
+        """
         twin = PreparedRequest()
         twin.method = self.method
         twin.url = self.url
@@ -263,7 +272,10 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
         self.method = method
 
     def prepare_url(self, url: Any, params: ParamsType) -> None:
-        """Set the URL with *params* in its query. Raises MissingSchema or InvalidURL, saying what is wrong with it."""
+        """Set the URL with *params* in its query.
+
+        Raises MissingSchema or InvalidURL, saying what is wrong with it.
+        """
         self.url = urls.prepare(url, params)
 
     def prepare_headers(self, headers: HeadersType) -> None:
@@ -271,13 +283,17 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
         self.headers = CaseInsensitiveDict()
         if not headers:
             return
-        pairs = headers.multi_items() if isinstance(headers, CaseInsensitiveDict) else headers.items()
+        pairs: Iterable[tuple[Any, Any]] = (
+            headers.multi_items() if isinstance(headers, CaseInsensitiveDict) else headers.items()
+        )
         for name, value in pairs:
             fields.validate(name, value)
             self.headers.add(name.decode("ascii") if isinstance(name, bytes) else name, value)
 
     def prepare_body(self, data: DataType, files: FilesType, json: JsonType = None) -> None:
-        """Set the body and the fields that frame it: Content-Length or Transfer-Encoding, never both (RFC 9112 §6)."""
+        """Set the body and the fields that frame it: Content-Length or Transfer-Encoding, never both (RFC
+        9112 §6).
+        """
         if not data and not files and json is None:
             self.body = None
             self.prepare_content_length(None)
@@ -288,13 +304,17 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
             error.request = self
             raise
         self._body_position = prepared.position
-        if prepared.content_type and "Content-Type" not in self.headers:
+        # In lower case, since a program may have put a plain mapping in the place of the fields.
+        if prepared.content_type and "content-type" not in self.headers:
             self.headers["Content-Type"] = prepared.content_type
         self.body = prepared.body
         self._frame(prepared.body, prepared.length)
 
     def _frame(self, body: Any, length: int | None) -> None:
-        """One of the two framing fields. A Transfer-Encoding that the caller set stands for a body of any length."""
+        """One of the two framing fields.
+
+        A Transfer-Encoding that the caller set stands for a body of any length.
+        """
         if body is None:
             if self.method not in ("GET", "HEAD") and "Content-Length" not in self.headers:
                 self.headers["Content-Length"] = "0"
@@ -307,7 +327,7 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
         self._framed = (body, self.headers.get("Content-Length"), self.headers.get("Transfer-Encoding"))
 
     def frame_edited(self) -> None:
-        """Frame the body anew if it is another than the one that was framed: what auth or a program has put in its place.
+        """Frame the body anew if auth or a program has put another in the place of the one that was framed.
 
         Framing fields that were written for the new body stay, as far as they can be true of it.
         """
@@ -323,7 +343,9 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
         self._frame(prepared.body, prepared.length)
 
     def prepare_content_length(self, body: Any) -> None:
-        """Set Content-Length to what *body* has, or to 0 for a method that usually carries a body and has none."""
+        """Set Content-Length to what *body* has, or to 0 for a method that usually carries a body and has
+        none.
+        """
         if body is None:
             self._frame(None, None)
             return
@@ -340,14 +362,14 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
             if not any(userinfo):
                 return
             auth = userinfo
-        if not auth:
-            return
         if isinstance(auth, tuple) and len(auth) == 2:
             self.headers["Authorization"] = credentials.basic(*auth)
-            return
-        self._authorise(auth)
+        else:
+            self._authorise(auth)
 
     def _authorise(self, auth: Any) -> None:
+        if not auth:
+            return
         if not callable(auth):
             raise TypeError(f"auth={type(auth).__name__}: give a (user, password) tuple or a callable")
         answer = auth(self)
@@ -371,9 +393,8 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
 
     def prepare_hooks(self, hooks: HooksInput) -> None:
         """Register the callables of *hooks*."""
-        for event, hook in (hooks or {}).items():
-            if hook:
-                self.register_hook(event, hook)
+        for event, registered in (hooks or {}).items():
+            self.register_hook(event, registered)
 
 
 class _TypedField(Generic[T]):
@@ -399,21 +420,22 @@ class _TypedField(Generic[T]):
 class Response:
     """What the server answered. False for a 4xx or 5xx status, so `if response:` asks whether the call succeeded.
 
-    The body is read when first asked for; with `stream=True` nothing of it has been read when the call returns, and the
-    response should be closed or used as a context manager.
+    The body is read when first asked for; with `stream=True` nothing of it has been read when the call
+    returns, and the response should be closed or used as a context manager.
     """
 
-    __attrs__ = [
-        "_content",
+    #: What a pickle keeps.
+    __attrs__: ClassVar[list[str]] = [
         "status_code",
+        "reason",
         "url",
         "headers",
-        "history",
-        "encoding",
-        "reason",
         "cookies",
+        "encoding",
         "elapsed",
+        "history",
         "request",
+        "_content",
     ]
 
     def __init__(self) -> None:
@@ -428,7 +450,7 @@ class Response:
         self.encoding: str | None = None
         self.history: list[Response] = []
         self.reason: str = cast(str, None)
-        self.elapsed = datetime.timedelta(0)
+        self.elapsed = dt.timedelta(0)
         self.request: PreparedRequest = cast(PreparedRequest, None)
         self.connection: Any = None
 
@@ -491,23 +513,25 @@ class Response:
             setattr(self, name, value)
         self._content_consumed = True
 
-    def __repr__(self) -> str:
-        return f"<Response [{self.status_code}]>"
+    @property
+    def ok(self) -> bool:
+        """True when the status is below 400: when `raise_for_status()`, which a subclass may override, does
+        not object.
+        """
+        with suppress(HTTPError):
+            self.raise_for_status()
+            return True
+        return False
 
     def __bool__(self) -> bool:
         return self.ok
 
     def __iter__(self) -> Iterator[bytes]:
+        """The body in small pieces."""
         return self.iter_content(128)
 
-    @property
-    def ok(self) -> bool:
-        """True when the status is below 400."""
-        try:
-            self.raise_for_status()
-        except HTTPError:
-            return False
-        return True
+    def __repr__(self) -> str:
+        return f"<Response [{self.status_code}]>"
 
     @property
     def is_redirect(self) -> bool:
@@ -526,8 +550,8 @@ class Response:
     def next(self) -> PreparedRequest | None:
         """The request that the redirect asks for, when redirects are not followed; None where there is none.
 
-        Made when first asked for. Raises InvalidURL or InvalidSchema for a target that cannot be requested, BodyNotReplayable
-        for a body that cannot be sent again.
+        Made when first asked for. Raises InvalidURL or InvalidSchema for a target that cannot be requested,
+        BodyNotReplayable for a body that cannot be sent again.
         """
         if callable(self._next):
             self._next = self._next()
@@ -541,10 +565,12 @@ class Response:
     def iter_content(self, chunk_size: int | None = 1, decode_unicode: bool = False) -> Iterator[Any]:
         """The body in pieces of at most *chunk_size* bytes after content decoding; None takes what arrives.
 
-        With *decode_unicode* the pieces are text. Raises StreamConsumedError when the stream was read before, TypeError for
-        a chunk size that is no integer; while iterating, ChunkedEncodingError, ContentDecodingError, ConnectionError.
+        With *decode_unicode* the pieces are text. Raises StreamConsumedError when the stream was read
+        before, TypeError for a chunk size that is no integer; while iterating, ChunkedEncodingError,
+        ContentDecodingError, ConnectionError.
         """
-        if self._content_consumed and isinstance(self._content, bool):
+        read = not isinstance(self._content, bool)
+        if self._content_consumed and not read:
             raise StreamConsumedError(
                 "the body of this response was already read as a stream; it cannot be read again"
             )
@@ -552,14 +578,17 @@ class Response:
             raise TypeError(f"chunk_size is {chunk_size!r}; it must be an int or None")
         if chunk_size is not None and chunk_size < 1:
             chunk_size = CONTENT_CHUNK_SIZE
-        if self._content_consumed:
+        if read:
             pieces: Iterator[bytes] = iter_slices(cast(bytes, self._content or b""), chunk_size)
         else:
             pieces = self._stream(chunk_size)
         return charsets.iter_decoded(pieces, self.encoding) if decode_unicode else pieces
 
     def _stream(self, chunk_size: int | None) -> Iterator[bytes]:
-        """Read `raw` to its end. What urllib3 or a socket raises becomes one of our errors, and ends the response."""
+        """Read `raw` to its end.
+
+        What urllib3 or a socket raises becomes one of our errors, and ends the response.
+        """
         try:
             if hasattr(self.raw, "stream"):
                 yield from self.raw.stream(chunk_size, decode_content=True)
@@ -586,8 +615,8 @@ class Response:
     ) -> Iterator[Any]:
         """The lines of the body without their ends, the same however the bytes arrive.
 
-        A line ends at LF, CRLF or CR, and nowhere else: U+2028 and form feeds are content. With *delimiter* it ends there
-        instead. A last line without an end counts, an empty rest does not.
+        A line ends at LF, CRLF or CR, and nowhere else: U+2028 and form feeds are content. With *delimiter*
+        it ends there instead. A last line without an end counts, an empty rest does not.
         """
         pieces = self.iter_content(chunk_size, decode_unicode)
         return _lines_between(pieces, delimiter) if delimiter else _lines(pieces)
@@ -596,8 +625,8 @@ class Response:
     def content(self) -> bytes:
         """The body in bytes, content codings removed. Read once and kept.
 
-        Raises StreamConsumedError when the body was already read in pieces, or broke off; while it is read, errors as
-        `iter_content`.
+        Raises StreamConsumedError when the body was already read in pieces, or broke off; while it is read,
+        errors as `iter_content`.
         """
         if self._content is False:
             if self._content_consumed:
@@ -615,8 +644,8 @@ class Response:
     def text(self) -> str:
         """The body as text.
 
-        In the charset that `encoding` names; without one by its byte order mark, as UTF-8 if it is that, else by detection.
-        What does not decode becomes U+FFFD. Set `encoding` first to decide otherwise.
+        In the charset that `encoding` names; without one by its byte order mark, as UTF-8 if it is that,
+        else by detection. What does not decode becomes U+FFFD. Set `encoding` first to decide otherwise.
         """
         return charsets.decode(self.content or b"", self.encoding)
 
@@ -635,7 +664,8 @@ class Response:
         except complexjson.JSONDecodeError as error:
             raise JSONDecodeError(error.msg, error.doc, error.pos, response=self) from error
         except (RecursionError, ValueError) as error:
-            # Nested too deeply, or a number of thousands of digits. A ValueError may also be that of a caller's own hook.
+            # Nested too deeply, or a number of thousands of digits. A ValueError may also be that of a
+            # caller's own hook.
             if kwargs and isinstance(error, ValueError):
                 raise
             raise JSONDecodeError(str(error), self.text, 0, response=self) from error
@@ -648,7 +678,9 @@ class Response:
         return {key: link for link in found if (key := link.get("rel") or link.get("url"))}
 
     def raise_for_status(self: Self) -> Self:
-        """Raise HTTPError for a 4xx or 5xx status; otherwise return the response, so that calls can be chained."""
+        """Raise HTTPError for a 4xx or 5xx status; otherwise return the response, so that calls can be
+        chained.
+        """
         if self.status_code < 400 or self.status_code >= 600:
             return self
         side = "Client" if self.status_code < 500 else "Server"
@@ -667,8 +699,8 @@ class Response:
     def detach(self) -> tuple[socket.socket, bytes]:
         """Hand over the open socket of a 101 response, with the bytes that came right after its head.
 
-        For protocols that begin with an HTTP Upgrade (RFC 9110 §7.8). The caller owns the socket and closes it. Raises
-        ValueError when the server did not switch protocols.
+        For protocols that begin with an HTTP Upgrade (RFC 9110 §7.8). The caller owns the socket and closes
+        it. Raises ValueError when the server did not switch protocols.
         """
         if self.status_code != 101 or not hasattr(self.raw, "detach_socket"):
             raise ValueError(
@@ -677,7 +709,10 @@ class Response:
         return cast("tuple[socket.socket, bytes]", self.raw.detach_socket())
 
     def close(self) -> None:
-        """Give up the rest of the body. A connection with unread bytes is closed, any other returns to its pool."""
+        """Give up the rest of the body.
+
+        A connection with unread bytes is closed, any other returns to its pool.
+        """
         if not self._content_consumed and self.raw is not None:
             self.raw.close()
         release = getattr(self.raw, "release_conn", None)
@@ -686,7 +721,10 @@ class Response:
 
 
 def _lines(pieces: Iterable[Any]) -> Iterator[Any]:
-    """Split at LF, CRLF and CR. A CR at the end of a piece ends its line at once; the LF of a CRLF that follows is dropped."""
+    """Split at LF, CRLF and CR.
+
+    A CR at the end of a piece ends its line at once; the LF of a CRLF that follows is dropped.
+    """
     held: list[Any] = []
     after_cr = False
     for piece in pieces:

@@ -1,7 +1,8 @@
 """Redirect law: what the next request is, and what it may carry (RFC 9110 §15.4).
 
-Pure decisions over a request and a response; nobody here sends, sleeps or reads the environment. The order in which a
-session applies them, and the methods by which a subclass may steer them, are in `_pipeline` and `sessions`.
+Pure decisions over a request and a response; nobody here sends, sleeps or reads the environment. The order
+in which a session applies them, and the methods by which a subclass may steer them, are in `_pipeline` and
+`sessions`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from .models import REDIRECT_STATI, PreparedRequest, Response
 __all__ = [
     "drop_body",
     "drop_credentials",
+    "drop_spent_credentials",
     "next_method",
     "next_url",
     "redirect_target",
@@ -47,8 +49,8 @@ def redirect_target(response: Response) -> str | None:
 def next_method(method: str | None, status: int) -> str | None:
     """The method after a redirect with *status*.
 
-    303 asks for GET; 301 allows user agents to turn POST into GET, and 302 is treated by all of them as 303 is
-    (RFC 9110 §15.4.2-4). HEAD stays HEAD, 307 and 308 change nothing.
+    303 asks for GET; 301 allows user agents to turn POST into GET, and 302 is treated by all of them as 303
+    is (RFC 9110 §15.4.2-4). HEAD stays HEAD, 307 and 308 change nothing.
     """
     if method == "HEAD":
         return method
@@ -120,8 +122,19 @@ def drop_credentials(request: PreparedRequest, auth_hooks: Any) -> None:
     }
 
 
+def drop_spent_credentials(request: PreparedRequest) -> None:
+    """Remove Digest credentials, which hold for one target only (RFC 7616 §3.4); the hook that made them
+    makes others.
+    """
+    if str(request.headers.get("Authorization", "")).startswith("Digest "):
+        del request.headers["Authorization"]
+
+
 def rewind(request: PreparedRequest) -> None:
-    """Take the body back to where it began, so that it can be sent again. Raises BodyNotReplayable if it cannot be."""
+    """Take the body back to where it began, so that it can be sent again.
+
+    Raises BodyNotReplayable if it cannot be.
+    """
     if request.body is None:
         return
     try:

@@ -1,8 +1,8 @@
 """Session: defaults, cookie jar and mounted adapters, and the driver of a call.
 
-A session merges its defaults with what a call says, drives the pipeline, and lets subclasses steer each hop by overriding
-its methods. What a redirect may carry is decided in `redirects`, which setting wins in `_settings`; bytes are moved by the
-mounted adapters.
+A session merges its defaults with what a call says, drives the pipeline, and lets subclasses steer each hop
+by overriding its methods. What a redirect may carry is decided in `redirects`, which setting wins in
+`_settings`; bytes are moved by the mounted adapters.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Generator, Mapping
 from datetime import timedelta
 from functools import partial
 from http.cookiejar import CookieJar
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from . import _pipeline, redirects
 from ._defaults import default_headers
@@ -100,7 +100,9 @@ class SessionRedirectMixin:
         prepared_request.method = redirects.next_method(prepared_request.method, response.status_code)
 
     def rebuild_auth(self, prepared_request: PreparedRequest, response: Response) -> None:
-        """Drop Authorization where the redirect leaves its origin; a netrc entry for the new host may then be used."""
+        """Drop Authorization where the redirect leaves its origin; a netrc entry for the new host may then
+        be used.
+        """
         headers = prepared_request.headers
         url = prepared_request.url or ""
         came_from = response.request.url or ""
@@ -112,13 +114,16 @@ class SessionRedirectMixin:
             prepared_request.prepare_auth(found)
 
     def rebuild_proxies(self, prepared_request: PreparedRequest, proxies: ProxiesType) -> dict[str, str]:
-        """The proxies for the URL of the next request, and its Proxy-Authorization when a proxy will read it."""
+        """The proxies for the URL of the next request, and its Proxy-Authorization when a proxy will read
+        it.
+        """
         url = prepared_request.url or ""
         explicit = getattr(proxies, "explicit", proxies)
         effective = effective_proxies(url, explicit, None, trust_env=self.trust_env)
         prepared_request.headers.pop("Proxy-Authorization", None)
         proxy = select_proxy(url, effective) if effective else None
-        # Over TLS the field would travel inside the tunnel, and through SOCKS to the origin: in both cases past the proxy.
+        # Over TLS the field would travel inside the tunnel, and through SOCKS to the origin: in both cases
+        # past the proxy.
         if proxy and url.lower().startswith("http:") and not proxy.lower().startswith("socks"):
             username, password = urls.get_auth_from_url(proxy)
             if username:
@@ -137,7 +142,7 @@ class SessionRedirectMixin:
         yield_requests: bool = False,
         **adapter_kwargs: Any,
     ) -> Generator[Any, None, None]:
-        """The responses that follow *resp*, each as it arrives; or, with *yield_requests*, the request that would be next.
+        """The responses that follow *resp*, as they arrive; with *yield_requests*, the request that would be next.
 
         The settings are those that an adapter was told, so *timeout* None leaves it to session and adapter.
         """
@@ -178,25 +183,27 @@ def _drain(response: Response) -> Response:
 class Session(SessionRedirectMixin):
     """Settings, cookies and connections that many calls share.
 
-    Use it as a context manager, or call `close()`. One session may be used by many threads as long as its settings are not
-    changed meanwhile. Defaults are attributes: `headers`, `auth`, `params`, `proxies`, `hooks`, `stream`, `verify`, `cert`,
-    `cookies`, `timeout` (seconds, see `timeouts.Timeout`), `max_redirects`, `trust_env`.
+    Use it as a context manager, or call `close()`. One session may be used by many threads as long as its
+    settings are not changed meanwhile. Defaults are attributes: `headers`, `auth`, `params`, `proxies`,
+    `hooks`, `stream`, `verify`, `cert`, `cookies`, `timeout` (seconds, see `timeouts.Timeout`),
+    `max_redirects`, `trust_env`.
     """
 
-    __attrs__ = [
+    #: What a pickle keeps.
+    __attrs__: ClassVar[list[str]] = [
         "headers",
+        "params",
         "cookies",
         "auth",
-        "proxies",
         "hooks",
-        "params",
+        "proxies",
+        "stream",
         "verify",
         "cert",
-        "adapters",
-        "stream",
-        "trust_env",
-        "max_redirects",
         "timeout",
+        "max_redirects",
+        "trust_env",
+        "adapters",
     ]
 
     #: The timeout of calls that give none; UNSET leaves it to the adapter.
@@ -243,7 +250,9 @@ class Session(SessionRedirectMixin):
         return prepared
 
     def _auth_for(self, request: Request, headers: Mapping[str, Any]) -> Any:
-        """The auth of the call, of the session, or of netrc where nothing else was given, in no field and URL either."""
+        """The auth of the call, of the session, or of netrc where nothing else was given, in no field and
+        URL either.
+        """
         auth = merge_setting(request.auth, self.auth)
         if auth or not self.trust_env or "Authorization" in headers:
             return auth
@@ -282,15 +291,18 @@ class Session(SessionRedirectMixin):
     ) -> Response:
         """Build a request, send it, follow its redirects and give back the response.
 
-        *params* go into the query: a mapping (lists repeat a name, None leaves it out), pairs, text or bytes. *data* is the
-        body: pairs, text, bytes, a file, an iterable of bytes; *json* an object to be written as JSON; *files* a mapping
-        from field name to file, content or `(filename, content[, content_type[, headers]])`. *auth* is a `(user, password)`
-        tuple or a callable. *timeout* is in seconds: one number, `(connect, read)`, or None to wait for ever; by default ten
-        to connect and sixty between receives. *proxies* maps `http`, `https`, `all`, or these with `://host`, to proxy URLs.
-        With *stream* the body is not read before the call returns. *verify* is True, False, a CA file or directory, or an
-        `ssl.SSLContext`; *cert* a file, a `(cert, key)` pair or `(cert, key, password)`.
+        *params* go into the query: a mapping (lists repeat a name, None leaves it out), pairs, text or
+        bytes. *data* is the body: pairs, text, bytes, a file, an iterable of bytes; *json* an object to be
+        written as JSON; *files* a mapping from field name to file, content or `(filename, content[,
+        content_type[, headers]])`. *auth* is a `(user, password)` tuple or a callable. *timeout* is in
+        seconds: one number, `(connect, read)`, or None to wait for ever; by default ten to connect and
+        sixty between receives. *proxies* maps `http`, `https`, `all`, or these with `://host`, to proxy
+        URLs. With *stream* the body is not read before the call returns. *verify* is True, False, a CA file
+        or directory, or an `ssl.SSLContext`; *cert* a file, a `(cert, key)` pair or `(cert, key,
+        password)`.
 
-        Raises RequestException, whose subclasses say what went wrong; a 4xx or 5xx status is a response and not an error.
+        Raises RequestException, whose subclasses say what went wrong; a 4xx or 5xx status is a response and
+        not an error.
         """
         if isinstance(method, bytes):
             method = method.decode("ascii", "replace")
@@ -316,7 +328,9 @@ class Session(SessionRedirectMixin):
         return self.request("OPTIONS", url, **kwargs)
 
     def head(self, url: str | bytes, **kwargs: Any) -> Response:
-        """Send HEAD; keywords as for `request`. Redirects are not followed unless *allow_redirects* says so."""
+        """Send HEAD; keywords as for `request`. Redirects are not followed unless *allow_redirects* says
+        so.
+        """
         kwargs.setdefault("allow_redirects", False)
         return self.request("HEAD", url, **kwargs)
 
@@ -339,10 +353,11 @@ class Session(SessionRedirectMixin):
     def send(self, request: PreparedRequest, **kwargs: Any) -> Response:
         """Send a prepared request and follow its redirects.
 
-        Keywords: stream, verify, cert, proxies, timeout, allow_redirects, as for `request`; what is not given comes from the
-        session and the environment. Raises ValueError for a request that was not prepared.
+        Keywords: stream, verify, cert, proxies, timeout, allow_redirects, as for `request`; what is not
+        given comes from the session and the environment. Raises ValueError for a request that was not
+        prepared.
         """
-        if isinstance(request, Request):
+        if isinstance(cast(object, request), Request):
             raise ValueError("send() takes a prepared request: call session.prepare_request(request) first")
         allow_redirects = kwargs.pop("allow_redirects", True)
         request.frame_edited()
@@ -378,12 +393,7 @@ class Session(SessionRedirectMixin):
         steps = _pipeline.exchange(request, self.cookies)
         effect = next(steps)
         while True:
-            try:
-                answer = self._perform(effect, settings)
-            except BaseException as error:
-                # The pipeline may want to know; today it never answers an error with another request.
-                effect = steps.throw(error)
-                continue
+            answer = self._perform(effect, settings)
             try:
                 effect = steps.send(answer)
             except StopIteration as done:
@@ -408,10 +418,10 @@ class Session(SessionRedirectMixin):
         return next(self.resolve_redirects(response, request, yield_requests=True, **settings), None)
 
     def _follow(self, response: Response, request: PreparedRequest, settings: dict[str, Any]) -> Response:
-        """The last response of the chain of redirects that begins with *response*, with the others as its history."""
-        chain = [response]
-        for following in self.resolve_redirects(response, request, **settings):
-            chain.append(following)
+        """The last response of the chain of redirects that begins with *response*, with the others as its
+        history.
+        """
+        chain = [response, *self.resolve_redirects(response, request, **settings)]
         if len(chain) > 1:
             response = chain.pop()
             response.history = chain
@@ -425,7 +435,9 @@ class Session(SessionRedirectMixin):
         verify: VerifyType,
         cert: CertType,
     ) -> dict[str, Any]:
-        """The settings of a call to *url*: its own, over those of the session, over those of the environment."""
+        """The settings of a call to *url*: its own, over those of the session, over those of the
+        environment.
+        """
         return {
             "proxies": effective_proxies(url, proxies, self.proxies, trust_env=self.trust_env),
             "stream": merge_setting(stream, self.stream),
@@ -441,14 +453,9 @@ class Session(SessionRedirectMixin):
         for prefix, adapter in self.adapters.items():
             if _serves(prefix, url):
                 return adapter
-        scheme = url.partition(":")[0]
-        meant = urls.suggest_scheme(scheme)
-        hint = (
-            f" Did you mean {meant}://?"
-            if meant
-            else " Mount an adapter that serves it, or use http or https."
-        )
-        raise InvalidSchema(f"no adapter serves {urls.redact(url)!r}.{hint}")
+        meant = urls.suggest_url(url)
+        hint = f"Did you mean {meant}?" if meant else "Mount an adapter that serves it, or use http or https."
+        raise InvalidSchema(f"no adapter serves {urls.redact(url)!r}. {hint}")
 
     def close(self) -> None:
         """Close all adapters, and with them the connections they keep. The session may be used again."""
@@ -458,8 +465,8 @@ class Session(SessionRedirectMixin):
     def mount(self, prefix: str, adapter: BaseAdapter) -> None:
         """Let *adapter* serve URLs that begin with *prefix*, such as `https://api.example.com/v2`.
 
-        The prefix ends at a boundary: that of a scheme, a host, a port, or anywhere inside a path. A prefix without a port
-        covers every port of its host. Longer prefixes are asked first.
+        The prefix ends at a boundary: that of a scheme, a host, a port, or anywhere inside a path. A prefix
+        without a port covers every port of its host. Longer prefixes are asked first.
         """
         self.adapters[prefix] = adapter
         for shorter in sorted(
@@ -478,8 +485,8 @@ class Session(SessionRedirectMixin):
 def _serves(prefix: str, url: str) -> bool:
     """True when a mount at *prefix* serves *url*.
 
-    `https://api.example.com` serves neither `https://api.example.com.evil.org` nor `https://api.example.com:pw@evil.org`,
-    although their text begins with it.
+    `https://api.example.com` serves neither `https://api.example.com.evil.org` nor
+    `https://api.example.com:pw@evil.org`, although their text begins with it.
     """
     if prefix.endswith("://") or "://" not in prefix:
         return url[: len(prefix)].lower() == prefix.lower()

@@ -1,7 +1,7 @@
 """Containers: the case-insensitive mapping that holds fields, and the mapping behind `codes`.
 
-Nothing here knows HTTP beyond the fact that field names compare without regard to case and may repeat (RFC 9110 §5.1,
-§5.2). What a field's value means is `_message.fields`' business.
+Nothing here knows HTTP beyond the fact that field names compare without regard to case and may repeat (RFC
+9110 §5.1, §5.2). What a field's value means is `_message.fields`' business.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ D = TypeVar("D")
 class CaseInsensitiveDict(MutableMapping[str, V], Generic[V]):
     """A mapping whose keys compare without regard to case and keep the case in which they were last set.
 
-    A key that was added more than once with `add()` keeps its repeats: `getlist()` gives them one by one, subscription
-    joins them with a comma and a space, as RFC 9110 §5.3 allows for every field but Set-Cookie. Setting a key replaces all
-    its repeats.
+    A key that was added more than once with `add()` keeps its repeats: `getlist()` gives them one by one,
+    subscription joins them with a comma and a space, as RFC 9110 §5.3 allows for every field but
+    Set-Cookie. Setting a key replaces all its repeats.
     """
 
     _store: dict[str, tuple[str, V]]

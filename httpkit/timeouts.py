@@ -1,7 +1,7 @@
 """Timeouts: how long each phase of an exchange may take. A value and its reading, no clock.
 
-The default is finite, because a server that hangs must not hang the program: ten seconds to connect, sixty between two
-receives.
+The default is finite, because a server that hangs must not hang the program: ten seconds to connect, sixty
+between two receives.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ UNSET: Final = _Unset.UNSET
 Unset = Literal[_Unset.UNSET]
 
 
-#: Seconds. poll() counts milliseconds in a C int, so sockets refuse longer waits; three weeks are for ever here.
+#: Seconds. poll() counts milliseconds in a C int, so sockets refuse longer waits; three weeks are for ever
+#: here.
 _FOREVER = 2_000_000
 
 
@@ -34,8 +35,9 @@ _FOREVER = 2_000_000
 class Timeout:
     """Limits in seconds; None is no limit.
 
-    *connect* bounds making the connection to one address, TLS included. *read* bounds each wait for bytes from the server,
-    not the whole body. Raises ValueError for a limit that is zero, negative or not a number.
+    *connect* bounds making the connection to one address, TLS included. *read* bounds each wait for bytes
+    from the server, not the whole body. Raises ValueError for a limit that is zero, negative or not a
+    number.
     """
 
     connect: float | None = 10.0
@@ -49,8 +51,8 @@ class Timeout:
     def of(cls, value: Any) -> Timeout:
         """The timeout that *value* stands for.
 
-        A number of seconds for both phases, a `(connect, read)` pair, a `Timeout`, a `urllib3.Timeout`, or None for no
-        limit. Raises ValueError for anything else.
+        A number of seconds for both phases, a `(connect, read)` pair, a `Timeout`, a `urllib3.Timeout`, or
+        None for no limit. Raises ValueError for anything else.
         """
         if isinstance(value, Timeout):
             return value
@@ -73,7 +75,8 @@ def _seconds(name: str, limit: Any) -> float | None:
     if limit is None or (type(limit) in (int, float) and 0 < limit < _FOREVER):
         return cast("float | None", limit)
     try:
-        # Decimal, Fraction and numpy numbers are welcome; True is a slip of the pen, and text a setting not yet read.
+        # Decimal, Fraction and numpy numbers are welcome; True is a slip of the pen, and text a setting not
+        # yet read.
         seconds = float("nan" if isinstance(limit, (bool, str, bytes)) else limit)
     except (TypeError, ValueError, OverflowError):
         seconds = math.nan
@@ -89,7 +92,9 @@ def _seconds(name: str, limit: Any) -> float | None:
 
 
 def _from_urllib3(value: Any) -> Timeout:
-    """urllib3 has three answers: a number, None for no limit, and a sentinel for the socket module's own default."""
+    """urllib3 has three answers: a number, None for no limit, and a sentinel for the socket module's own
+    default.
+    """
 
     def seconds(limit: object) -> float | None:
         return float(limit) if isinstance(limit, (int, float)) else None
