@@ -122,6 +122,16 @@ class TestCodings:
         with session.get(server.url, stream=True) as response, pytest.raises(ContentDecodingError):
             list(response.iter_content(10))
 
+    @pytest.mark.xfail(strict=True, reason="urllib3's decoders do not say that they are not done")
+    @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
+    def test_a_coding_that_breaks_off_does_not_pass_for_the_whole(
+        self, serve: Serve, session: httpkit.Session, coding: str
+    ) -> None:
+        packed = CODINGS[coding][1](TEXT)
+        server = serve(Reply(200, [("Content-Encoding", coding)], packed[:-15]))
+        with pytest.raises(ContentDecodingError):
+            session.get(server.url)
+
     @pytest.mark.parametrize("coding", ["unknown", "gzip2", ""])
     def test_an_unknown_coding_is_left_as_it_is(
         self, serve: Serve, session: httpkit.Session, coding: str

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from httpkit import redirects
 from httpkit.exceptions import BodyNotReplayable, InvalidSchema, InvalidURL, RequestException
@@ -200,6 +202,18 @@ class TestNextURL:
         with pytest.raises(RequestException) as caught:
             redirects.next_url(answer, answer.request, reference)
         assert "hunter2" not in str(caught.value)
+
+    @given(st.text() | st.text("/:?#[]@.%\\a0 \t\u00fc\u3002", max_size=20).map("http:{}".format))
+    def test_any_location_is_a_sendable_url_or_an_error_of_ours(self, reference: str) -> None:
+        answer = response(302, "irrelevant")
+        try:
+            url = redirects.next_url(answer, answer.request, reference)
+        except RequestException:
+            return
+        assert url.isascii()
+        assert url.isprintable()
+        assert " " not in url
+        assert Request("GET", url).prepare().url == url
 
     def test_messages_are_bounded_and_printable(self) -> None:
         answer = response(302, "irrelevant")

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 import urllib3
+from hypothesis import given
+from hypothesis import strategies as st
 
 import httpkit
 from httpkit import sessions
@@ -348,6 +350,35 @@ class TestMounts:
             return
         parsed = urls.parse(prepared.url or "")
         assert (session.get_adapter(prepared.url or "") is special) is (parsed.hostname == "api.test")
+
+    @given(
+        st.tuples(
+            st.sampled_from(["https://", "http://", "HTTPS://"]),
+            st.sampled_from(["", "a@", "api.test@", "api.test:443@", "a:b@", "%40@"]),
+            st.sampled_from(
+                ["api.test", "API.test", "api.test.", "x.api.test", "api.testx", "b.test", "api。test"]
+            ),
+            st.sampled_from(["", ":", ":80", ":443", ":8443"]),
+            st.sampled_from(
+                ["", "/", "/@api.test", "?@api.test", "#@api.test", ":1@api.test/", "\\@api.test"]
+            ),
+        ).map("".join)
+    )
+    def test_whatever_the_url_looks_like_its_host_decides(self, url: str) -> None:
+        session = Session()
+        session.adapters.clear()
+        special = Memory()
+        session.mount("https://api.test", special)
+        try:
+            prepared = Request("GET", url).prepare()
+        except RequestException:
+            return
+        parsed = urls.parse(prepared.url or "")
+        try:
+            served = session.get_adapter(prepared.url or "") is special
+        except InvalidSchema:
+            served = False
+        assert served is ((parsed.scheme, parsed.hostname) == ("https", "api.test"))
 
     def test_longer_prefixes_are_asked_first(self) -> None:
         session = Session()
