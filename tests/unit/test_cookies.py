@@ -877,7 +877,7 @@ def test_other_jars_take_part(jar: RequestsCookieJar) -> None:
     assert dict_from_cookiejar(plain) == {"a": "1", "b": "2", "c": "3"}
 
 
-@pytest.mark.parametrize("wrong", ["a=1", b"a=1", 1, [1], ["abc"], object()], ids=repr)
+@pytest.mark.parametrize("wrong", ["a=1", b"a=1", 1, [1], ["abc"], object], ids=repr)
 def test_what_is_no_mapping_is_refused(jar: RequestsCookieJar, wrong: Any) -> None:
     with pytest.raises(RequestException, match="give a mapping"):
         merge_cookies(jar, wrong)
