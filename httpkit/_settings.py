@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from ._environment import ca_bundle, get_environ_proxies, should_bypass_proxies
@@ -36,6 +37,8 @@ class EffectiveProxies(dict[str, str]):
     """
 
     explicit: Mapping[str, Any]
+    #: What was in it when it was made: a program that changes them has the last word.
+    as_made: Mapping[str, Any] = MappingProxyType({})
 
 
 def merge_setting(request_setting: Any, session_setting: Any, dict_class: type = OrderedDict) -> Any:
@@ -113,6 +116,8 @@ def effective_proxies(
             url, no_proxy=explicit.get("no_proxy") if explicit else None
         ).items():
             effective.setdefault(key, value)
+    if effective:
+        effective.as_made = dict(effective)
     return effective
 
 
@@ -120,6 +125,7 @@ def settled_proxies(proxies: Mapping[str, Any] | None) -> EffectiveProxies:
     """*proxies* and no others, for every hop: neither the session nor the environment adds to them."""
     effective = EffectiveProxies({key: value for key, value in (proxies or {}).items() if value is not None})
     effective.explicit = {"all": None, **effective}
+    effective.as_made = dict(effective)
     return effective
 
 

@@ -310,9 +310,10 @@ class Session(SessionRedirectMixin):
             Request(method.upper(), url, headers, files, data, params, auth, cookies, hooks, json)
         )
         settings = self.merge_environment_settings(prepared.url or "", proxies or {}, stream, verify, cert)
-        if not isinstance(settings.get("proxies"), EffectiveProxies):
+        effective = settings.get("proxies")
+        if not isinstance(effective, EffectiveProxies) or effective != effective.as_made:
             # A subclass has the last word.
-            settings["proxies"] = settled_proxies(settings.get("proxies"))
+            settings["proxies"] = settled_proxies(effective)
         if timeout is not UNSET:
             settings["timeout"] = timeout
         return self.send(prepared, allow_redirects=allow_redirects, **settings)

@@ -6,7 +6,7 @@ import copy
 import io
 import pickle
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -541,6 +541,30 @@ class TestSettings:
             == [{"proxies": {}, "stream": True, "verify": "/mine.pem", "cert": "/mine.cert", "timeout": 7}]
             * 2
         )
+
+    @pytest.mark.parametrize(
+        ("edit", "proxies"),
+        [
+            (lambda proxies: proxies.update(http="http://mine.test"), {"http": "http://mine.test"}),
+            (lambda proxies: proxies.clear(), {}),
+            (lambda proxies: proxies.pop("http"), {}),
+        ],
+        ids=["update", "clear", "pop"],
+    )
+    def test_what_it_changes_in_the_merged_proxies_lasts(
+        self, monkeypatch: pytest.MonkeyPatch, edit: Callable[[Any], Any], proxies: dict[str, str]
+    ) -> None:
+        monkeypatch.setenv("http_proxy", "http://environment.test")
+
+        class Mine(Session):
+            def merge_environment_settings(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+                settings = super().merge_environment_settings(*args, **kwargs)
+                edit(settings["proxies"])
+                return settings
+
+        session, memory = session_with(to("/two"), to("/three"), cls=Mine)
+        session.get(URL)
+        assert [settings["proxies"] for settings in memory.settings] == [proxies] * 3
 
     def test_a_call_may_be_made_from_within_an_overridden_merge(self) -> None:
         class Mine(Session):
