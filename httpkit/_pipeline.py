@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import partial
 from http.cookiejar import CookieJar
 from typing import Any, Protocol, Union
 
@@ -143,7 +144,7 @@ def next_request(
         redirects.drop_body(following)
     crossing = steering.should_strip_auth(request.url or "", following.url)
     if crossing:
-        redirects.drop_credentials(following, _belongs_to_auth)
+        redirects.drop_credentials(following, partial(_belongs_to_auth, following._auth_hooks))
     redirects.drop_spent_credentials(following)
     _carry_cookies(following, request, response, steering.cookies, crossing=crossing)
     proxies = steering.rebuild_proxies(following, proxies)
@@ -152,11 +153,11 @@ def next_request(
     return following, proxies
 
 
-def _belongs_to_auth(hook: object) -> bool:
-    """True for a bound method of an auth handler: the credentials it would answer with belong to the first
-    origin.
+def _belongs_to_auth(registered: tuple[object, ...], hook: object) -> bool:
+    """True for a hook that auth has *registered*, and for any bound method of an auth handler: the credentials
+    it would answer with belong to the first origin.
     """
-    return isinstance(getattr(hook, "__self__", None), AuthBase)
+    return hook in registered or isinstance(getattr(hook, "__self__", None), AuthBase)
 
 
 def _carry_cookies(

@@ -194,6 +194,8 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
     _jar: CookieJar | None
     #: The body that the framing fields describe, with what they said then.
     _framed: tuple[Any, Any, Any] = (None, None, None)
+    #: The hooks that auth registered: what they would answer a challenge with belongs to this origin.
+    _auth_hooks: tuple[HookType, ...] = ()
 
     def __init__(self) -> None:
         self.method = None
@@ -259,6 +261,7 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
         twin.hooks = {event: list(hooks) for event, hooks in self.hooks.items()} if self.hooks else self.hooks
         twin._body_position = self._body_position
         twin._framed = self._framed
+        twin._auth_hooks = self._auth_hooks
         return twin
 
     def prepare_method(self, method: str | bytes | None) -> None:
@@ -372,6 +375,7 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
             return
         if not callable(auth):
             raise TypeError(f"auth={type(auth).__name__}: give a (user, password) tuple or a callable")
+        before = [hook for hooks in self.hooks.values() for hook in hooks]
         answer = auth(self)
         if answer is None:
             raise TypeError(
@@ -379,6 +383,9 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
             )
         if answer is not self:
             self.__dict__.update(answer.__dict__)
+        added = [hook for hooks in self.hooks.values() for hook in hooks if hook not in before]
+        if added:
+            self._auth_hooks = (*self._auth_hooks, *added)
         self.frame_edited()
 
     def prepare_cookies(self, cookies: CookiesType) -> None:

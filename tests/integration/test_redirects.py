@@ -387,6 +387,13 @@ class Own(AuthBase):
         return response.connection.send(again, **kwargs)  # type: ignore[no-any-return]
 
 
+class Duck:
+    """The same without AuthBase: any callable is auth."""
+
+    __call__ = Own.__call__
+    answer = Own.answer
+
+
 SECRETS: dict[str, tuple[dict[str, Any], str]] = {
     "auth=pair": ({"auth": ("user", "secret")}, "authorization"),
     "auth=basic": ({"auth": HTTPBasicAuth("user", "secret")}, "authorization"),
@@ -507,14 +514,16 @@ class TestCredentials:
         assert [request.target for request in server.requests] == ["/0", "/0", "/1"]
         assert server.last.getlist("authorization") == []
 
+    @pytest.mark.parametrize("kind", ["AuthBase", "callable object", "function"])
     def test_auth_of_a_program_does_not_answer_the_challenge_of_another_origin(
-        self, serve: Serve, session: httpkit.Session
+        self, serve: Serve, session: httpkit.Session, kind: str
     ) -> None:
         def answer(request: Received) -> Reply:
             return Reply.redirect(server.url_as("b.test", "/1")) if request.target == "/0" else Reply(401)
 
         server = serve(answer)
-        assert session.get(server.url_as("a.test", "/0"), auth=Own()).status_code == 401
+        auth: Any = {"AuthBase": Own(), "callable object": Duck(), "function": Duck().__call__}[kind]
+        assert session.get(server.url_as("a.test", "/0"), auth=auth).status_code == 401
         assert [request.getlist("authorization") for request in server.requests] == [["Own secret"], []]
 
     def test_a_digest_answers_again_within_its_origin(self, serve: Serve, session: httpkit.Session) -> None:
