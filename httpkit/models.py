@@ -1,8 +1,8 @@
 """The three nouns of a call: what the caller said, what goes out, and what came back.
 
-`Request`, `PreparedRequest` and `Response` hold and translate; they do not decide and do not send. What a URL, a field or a body is lives in
-`_message`; who may answer a redirect or a challenge lives in `redirects` and `auth`; bytes move in `_wire`.
-A response reads its body from `raw` on demand, which is the only input here.
+`Request`, `PreparedRequest` and `Response` hold and translate; they do not decide and do not send. What a URL, a
+field or a body is lives in `_message`; who may answer a redirect or a challenge lives in `redirects` and `auth`;
+bytes move in `_wire`. A response reads its body from `raw` on demand, which is the only input here.
 """
 
 from __future__ import annotations
