@@ -140,7 +140,7 @@ def next_request(
     following = request.copy()
     following.url = redirects.next_url(response, request, target)
     steering.rebuild_method(following, response)
-    if response.status_code not in (307, 308):
+    if response.status_code == 303 or following.method != request.method:
         redirects.drop_body(following)
     crossing = steering.should_strip_auth(request.url or "", following.url)
     if crossing:

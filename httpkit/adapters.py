@@ -1,8 +1,8 @@
 """The only senders: `BaseAdapter` is their law, `HTTPAdapter` sends by HTTP/1.1 through urllib3's connection pools.
 
-An adapter does one exchange and knows nothing of redirects, auth, cookies or sessions. All that programs override on
-requests' adapter can be overridden here, and is called by `send`: whoever overrides a method steers the exchange.
-Pools and connections themselves are `_wire`'s; what their errors mean is too.
+An adapter does one exchange and knows nothing of redirects, auth, cookies or sessions. All that programs
+override on requests' adapter can be overridden here, and is called by `send`: whoever overrides a method
+steers the exchange. Pools and connections themselves are `_wire`'s; what their errors mean is too.
 """
 
 from __future__ import annotations
@@ -108,10 +108,10 @@ class BaseAdapter:
         - The body of the response is still to be read, whatever *stream* says; whoever reads it to its end, or closes
           the response, gives the connection back.
 
-        *timeout* is seconds, a `(connect, read)` pair or a `Timeout`; None asks for the adapter's own default, not for
-        no limit. *verify* is True, False, the path of a CA bundle or an `ssl.SSLContext`; *cert* is a path,
-        `(certificate, key)` or `(certificate, key, password)`; *proxies* maps schemes, or `scheme://host`, to the URLs
-        of proxies.
+        *timeout* is seconds, a `(connect, read)` pair or a `Timeout`; None asks for the adapter's own
+        default, not for no limit. *verify* is True, False, the path of a CA bundle or an `ssl.SSLContext`;
+        *cert* is a path, `(certificate, key)` or `(certificate, key, password)`; *proxies* maps schemes, or
+        `scheme://host`, to the URLs of proxies.
         """
         raise NotImplementedError
 
@@ -123,15 +123,17 @@ class BaseAdapter:
 class HTTPAdapter(BaseAdapter):
     """Sends by HTTP and HTTPS over pooled connections, directly or through a proxy.
 
-    *pool_connections* is how many origins have connections kept, *pool_maxsize* how many of each; *pool_block* makes
-    calls wait rather than open more. *max_retries* is how often connecting is tried again, or a `urllib3.Retry` that
-    says what else is. *timeout* is for calls that give none; by default 10 s to connect and 60 s between receives.
+    *pool_connections* is how many origins have connections kept, *pool_maxsize* how many of each;
+    *pool_block* makes calls wait rather than open more. *max_retries* is how often connecting is tried
+    again, or a `urllib3.Retry` that says what else is. *timeout* is for calls that give none; by default 10
+    s to connect and 60 s between receives.
 
-    The others are settings of urllib3's connections, given to every pool: *source_address* (host, port) to send from,
-    *socket_options* triples for `setsockopt`, *blocksize* bytes per read of a body file, *ssl_context*,
-    *ssl_minimum_version* and *ssl_maximum_version* (`ssl.TLSVersion`), *assert_fingerprint* the certificate's digest,
-    *server_hostname* the name that TLS asks for and verifies, *assert_hostname* another name to look for in the
-    certificate, or False for none. Raises TypeError for a setting that urllib3 does not have.
+    The others are settings of urllib3's connections, given to every pool: *source_address* (host, port) to
+    send from, *socket_options* triples for `setsockopt`, *blocksize* bytes per read of a body file,
+    *ssl_context*, *ssl_minimum_version* and *ssl_maximum_version* (`ssl.TLSVersion`), *assert_fingerprint*
+    the certificate's digest, *server_hostname* the name that TLS asks for and verifies, *assert_hostname*
+    another name to look for in the certificate, or False for none. Raises TypeError for a setting that
+    urllib3 does not have.
     """
 
     __attrs__: ClassVar[list[str]] = [
@@ -148,10 +150,12 @@ class HTTPAdapter(BaseAdapter):
     config: dict[str, Any]
     poolmanager: Any
     proxy_manager: dict[str, Any]
+    _kept: dict[Any, Any]
     _pool_connections: int
     _pool_maxsize: int
     _pool_block: bool
-    # Private, since subclasses have attributes of their own called `timeout` or `ssl_context`, set before ours are.
+    # Private, since subclasses have attributes of their own called `timeout` or `ssl_context`, set before
+    # ours are.
     _default_timeout: Timeout | TimeoutSauce = DEFAULT_TIMEOUT
     _extra_settings: Mapping[str, Any] = _NOTHING
 
@@ -192,6 +196,7 @@ class HTTPAdapter(BaseAdapter):
             Retry(0, read=False) if max_retries == DEFAULT_RETRIES else Retry.from_int(max_retries)
         )
         self.config = {}
+        self._kept = {}
         self.proxy_manager = {}
         self._default_timeout = _limits(timeout, DEFAULT_TIMEOUT)
         self._extra_settings = {name: value for name, value in given.items() if value is not None}
@@ -205,6 +210,7 @@ class HTTPAdapter(BaseAdapter):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.config = {}
+        self._kept = {}
         self.proxy_manager = {}
         for name, value in state.items():
             setattr(self, name, value)
@@ -217,8 +223,8 @@ class HTTPAdapter(BaseAdapter):
     ) -> None:
         """Set `poolmanager`. A subclass may set one of its own here, or add settings: `super().init_poolmanager(...)`.
 
-        *pool_kwargs* are settings of urllib3's pools and connections. Those of `poolmanager` hold for connections
-        through proxies as well.
+        *pool_kwargs* are settings of urllib3's pools and connections. Those of `poolmanager` hold for
+        connections through proxies as well.
         """
         self._pool_connections = connections
         self._pool_maxsize = maxsize
@@ -228,8 +234,8 @@ class HTTPAdapter(BaseAdapter):
     def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
         """The pool manager for calls through the proxy at the URL *proxy*, made when it is first asked for.
 
-        It has the settings of `poolmanager`; *proxy_kwargs* are more, of urllib3's `ProxyManager`, that a subclass may
-        add. Raises InvalidSchema for a SOCKS proxy when PySocks is not installed.
+        It has the settings of `poolmanager`; *proxy_kwargs* are more, of urllib3's `ProxyManager`, that a
+        subclass may add. Raises InvalidSchema for a SOCKS proxy when PySocks is not installed.
         """
         manager = self.proxy_manager.get(proxy)
         if manager is not None:
@@ -250,8 +256,8 @@ class HTTPAdapter(BaseAdapter):
     def cert_verify(self, conn: Any, url: str, verify: VerifyType, cert: CertType) -> None:
         """Set on the pool *conn* what *verify* and *cert* ask for. For subclasses that bring pools of their own.
 
-        The pools of `get_connection_with_tls_context` have it from the beginning, as part of their key, so for them
-        nothing changes. Raises as that does.
+        The pools of `get_connection_with_tls_context` have it from the beginning, as part of their key, so
+        for them nothing changes. Raises as that does.
         """
         if not url.lower().startswith("https"):
             return
@@ -265,18 +271,12 @@ class HTTPAdapter(BaseAdapter):
     def build_response(self, req: PreparedRequest, resp: Any) -> Response:
         """The response to *req* that urllib3's response *resp* makes.
 
-        *resp* may be anything with `status`, `headers` and `reason`, or some of them: libraries that record or imitate
-        exchanges call this too. Repeated fields are kept.
+        *resp* may be anything with `status`, `headers` and `reason`, or some of them: libraries that record
+        or imitate exchanges call this too. Repeated fields are kept.
         """
         response = Response()
         response.status_code = cast(int, getattr(resp, "status", None))
-        fields = getattr(resp, "headers", None)
-        repeats = getattr(fields, "iteritems", None)
-        headers = response.headers = (
-            CaseInsensitiveDict(fields or {})
-            if repeats is None
-            else CaseInsensitiveDict.from_pairs(repeats())
-        )
+        headers = response.headers = _fields_of(resp)
         response.encoding = get_encoding_from_headers(headers)
         response.raw = resp
         response.reason = cast(str, getattr(resp, "reason", None))
@@ -292,9 +292,9 @@ class HTTPAdapter(BaseAdapter):
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """What decides which connections may serve *request*: `scheme`, `host` and `port`, and the TLS settings.
 
-        The second mapping has urllib3's names: `cert_reqs`, `ca_certs` or `ca_cert_dir`, or `ssl_context` for a
-        *verify* that is one; with *cert* `cert_file`, and maybe `key_file` and `key_password`. A subclass may change
-        both.
+        The second mapping has urllib3's names: `cert_reqs`, `ca_certs` or `ca_cert_dir`, or `ssl_context`
+        for a *verify* that is one; with *cert* `cert_file`, and maybe `key_file` and `key_password`. A
+        subclass may change both.
         """
         url = urls.parse(request.url or "")
         host = {"scheme": url.scheme, "host": url.hostname, "port": url.port}
@@ -342,12 +342,17 @@ class HTTPAdapter(BaseAdapter):
         return manager.connection_from_url(url)
 
     def close(self) -> None:
-        """Close the connections that are not in use. Those in use are closed when their responses are done with."""
+        """Close the connections that are not in use.
+
+        Those in use are closed when their responses are done with.
+        """
         for manager in (self.poolmanager, *self.proxy_manager.values()):
             pools.close(manager)
 
     def request_url(self, request: PreparedRequest, proxies: ProxiesType) -> str:
-        """The request target: the whole URL for an HTTP proxy that forwards, else path and query (RFC 9112 §3.2)."""
+        """The request target: the whole URL for an HTTP proxy that forwards, else path and query (RFC 9112
+        §3.2).
+        """
         url = cast(str, request.url)
         proxy = select_proxy(url, proxies)
         if not proxy or url[:6].lower() == "https:" or proxy.lower().startswith("socks"):
@@ -355,12 +360,16 @@ class HTTPAdapter(BaseAdapter):
         return urls.urldefragauth(url)
 
     def add_headers(self, request: PreparedRequest, **kwargs: Any) -> None:
-        """Does nothing. A subclass may add fields to *request* here; *kwargs* are the other arguments of `send`."""
+        """Does nothing.
+
+        A subclass may add fields to *request* here; *kwargs* are the other arguments of `send`.
+        """
 
     def proxy_headers(self, proxy: str) -> dict[str, str]:
         """The fields for the proxy alone: with each forwarded request, or with CONNECT, never to the server behind it.
 
-        By default Proxy-Authorization, when the URL *proxy* holds a user name and password (RFC 9110 §11.7.2).
+        By default Proxy-Authorization, when the URL *proxy* holds a user name and password (RFC 9110
+        §11.7.2).
         """
         username, password = urls.get_auth_from_url(proxy)
         return {"Proxy-Authorization": credentials.basic(username, password)} if username else {}
@@ -376,28 +385,115 @@ class HTTPAdapter(BaseAdapter):
     ) -> Response:
         """Send *request* once, and give the response to it; see `BaseAdapter.send` for the law and the arguments.
 
-        Raises ConnectTimeout, ReadTimeout, SSLError, ProxyError, RetryError and other ConnectionErrors; InvalidURL and
-        InvalidHeader for what cannot be sent; ValueError for a *timeout* or *cert* that means nothing.
+        Raises ConnectTimeout, ReadTimeout, SSLError, ProxyError, RetryError and other ConnectionErrors;
+        InvalidURL and InvalidHeader for what cannot be sent; ValueError for a *timeout* or *cert* that
+        means nothing.
         """
         limits = _limits(timeout, self._default_timeout)
-        conn = self._pool(request, verify, proxies, cert)
-        self.cert_verify(conn, cast(str, request.url), verify, cert)
-        target = self.request_url(request, proxies)
+        stock = self._is_stock()
+        conn = self._kept_pool(request, verify, proxies, cert) if stock else None
+        if conn is None:
+            conn = self._pool(request, verify, proxies, cert)
+            self.cert_verify(conn, cast(str, request.url), verify, cert)
+        target = self.request_url(request, proxies) if proxies or not stock else request.path_url
         self.add_headers(request, stream=stream, timeout=timeout, verify=verify, cert=cert, proxies=proxies)
+        direct = (
+            isinstance(conn, pools.HTTPConnectionPool) and conn.is_ours and _never_retries(self.max_retries)
+        )
         try:
-            answer = conn.urlopen(
-                method=request.method,
-                url=target,
-                headers=request.headers,
-                body=request.body,
-                chunked=request.body is not None and "Content-Length" not in request.headers,
-                timeout=_urllib3_timeout(limits),
-                retries=self._retries(request),
-                **_ONE_EXCHANGE,
+            answer = (
+                self._exchange(conn, request, target, limits)
+                if direct
+                else self._urlopen(conn, request, target, limits)
             )
         except Exception as error:
-            raise errors.translate(error, request) from error
+            known = errors.translate(error, request)
+            if known is error:
+                raise
+            raise known from error
         return self.build_response(request, answer)
+
+    def _exchange(
+        self, conn: Any, request: PreparedRequest, target: str, limits: Timeout | TimeoutSauce
+    ) -> Any:
+        """Send *request* on a connection of our own pools."""
+        fields = list(request.headers.multi_items())
+        body = request.body
+        if "host" not in request.headers:
+            fields.insert(0, ("Host", urls.parse(cast(str, request.url)).host_field))
+        if conn.proxy_headers and conn.is_forwarding(target):
+            fields = [field for field in fields if field[0] not in conn.proxy_headers] + [
+                *conn.proxy_headers.items()
+            ]
+        if (
+            body is not None
+            and "content-length" not in request.headers
+            and "transfer-encoding" not in request.headers
+        ):
+            fields += pools.framing(body, cast(str, request.method), chunked=False)
+        if isinstance(limits, TimeoutSauce):
+            limits = Timeout.of(limits)
+        try:
+            return conn.exchange(
+                request.method,
+                target,
+                fields,
+                body,
+                connect_timeout=limits.connect,
+                read_timeout=limits.read,
+                rewind=lambda: _rewound(request),
+            )
+        except (_HTTPError, OSError) as error:
+            if isinstance(error, RequestException):
+                raise
+            # As urlopen would say it, since programs look at the reason of the error that they are given.
+            self.max_retries.increment(request.method, target, error=cast(Exception, error), _pool=conn)
+            raise
+
+    def _urlopen(
+        self, conn: Any, request: PreparedRequest, target: str, limits: Timeout | TimeoutSauce
+    ) -> Any:
+        """Send *request* by urllib3's own way: for its retries, and for pools that are not ours."""
+        return conn.urlopen(
+            method=request.method,
+            url=target,
+            headers=request.headers,
+            body=request.body,
+            chunked=request.body is not None and "Content-Length" not in request.headers,
+            timeout=_urllib3_timeout(limits),
+            retries=self._retries(request),
+            **_ONE_EXCHANGE,
+        )
+
+    def _is_stock(self) -> bool:
+        """True when nobody has overridden what decides about the pool, so that the answer can be kept."""
+        return all(
+            getattr(getattr(self, name), "__func__", None) is method for name, method in _POOL_METHODS.items()
+        )
+
+    def _kept_pool(
+        self, request: PreparedRequest, verify: VerifyType, proxies: ProxiesType, cert: CertType
+    ) -> Any:
+        """The pool that served the last request with the same origin, proxy and TLS settings, while it is
+        open.
+        """
+        if proxies and select_proxy(cast(str, request.url), proxies):
+            return None
+        try:
+            key = (urls.parse(cast(str, request.url)).origin, verify, cert)
+            kept = self._kept.get(key)
+        except (TypeError, RequestException):
+            # A setting that cannot be a key, or a URL that cannot be used, which is for the long way to say.
+            return None
+        if kept is not None and kept.is_open and kept.manager is self.poolmanager:
+            return kept
+        if len(self._kept) > _MOST_KEPT:
+            self._kept.clear()
+        pool = self._pool(request, verify, None, cert)
+        if isinstance(pool, pools.HTTPConnectionPool):
+            pool.manager = self.poolmanager
+            self._kept[key] = pool
+        return pool
 
     def _retries(self, request: PreparedRequest) -> Any:
         """`max_retries`, less those that would send again a body that can be sent once only."""
@@ -420,6 +516,39 @@ class HTTPAdapter(BaseAdapter):
             raise
         except (_HTTPError, LocationValueError) as error:
             raise errors.translate(error, request) from error
+
+
+def _fields_of(resp: Any) -> CaseInsensitiveDict[str]:
+    if isinstance(resp, pools.WireResponse):
+        return CaseInsensitiveDict.from_pairs(resp.head.fields)
+    fields = getattr(resp, "headers", None)
+    repeats = getattr(fields, "iteritems", None)
+    return CaseInsensitiveDict(fields or {}) if repeats is None else CaseInsensitiveDict.from_pairs(repeats())
+
+
+#: The methods that decide which pool serves a request.
+_POOL_METHODS = {
+    name: HTTPAdapter.__dict__[name]
+    for name in (
+        "build_connection_pool_key_attributes",
+        "cert_verify",
+        "get_connection_with_tls_context",
+        "request_url",
+    )
+}
+_MOST_KEPT = 100
+
+
+def _never_retries(retries: Retry) -> bool:
+    return type(retries) is Retry and not retries.total and not retries.status_forcelist
+
+
+def _rewound(request: PreparedRequest) -> bool:
+    """Take the body back to its beginning; False when it cannot be sent again."""
+    if not bodies.is_replayable(request.body, request._body_position):
+        return False
+    bodies.rewind(request.body, request._body_position)
+    return True
 
 
 def _known(settings: dict[str, Any]) -> dict[str, Any]:

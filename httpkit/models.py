@@ -609,9 +609,12 @@ class Response:
             # What is left, read later, would pass for the whole.
             self.close()
             self._content_consumed = True
-            if isinstance(error, RequestException) or not isinstance(error, Exception):
+            if not isinstance(error, Exception):
                 raise
-            raise errors.translate(error, self.request, phase="body") from error
+            known = errors.translate(error, self.request, phase="body")
+            if known is error:
+                raise
+            raise known from error
         self._content_consumed = True
 
     def iter_lines(

@@ -66,6 +66,7 @@ def translate(error: BaseException, request: Any, *, phase: str = "send") -> Req
         if isinstance(link, RequestException):
             if link.request is None:
                 link.request = request
+                _say_where(link, request)
             return link
     kind = _kind(error, chain, phase)
     if kind is None:
@@ -73,6 +74,15 @@ def translate(error: BaseException, request: Any, *, phase: str = "send") -> Req
     translated = kind(error, request=request)
     translated._message = _sentence(kind, chain, request, phase)
     return translated
+
+
+def _say_where(error: RequestException, request: Any) -> None:
+    """The codec says what is wrong with an answer, and knows no more than its bytes."""
+    server = _server(getattr(request, "url", None))
+    if isinstance(error, MalformedResponse):
+        error._message = f"{_up(server)} did not answer in HTTP/1.1 as it should: {error}"
+    elif isinstance(error, ChunkedEncodingError):
+        error._message = f"The body from {server} is broken: {error}"
 
 
 def _chain(error: object) -> Iterator[BaseException]:
