@@ -63,9 +63,11 @@ def merge_headers(given: Any, session_headers: Any) -> CaseInsensitiveDict[Any]:
     field.
     """
     if not given:
-        if isinstance(session_headers, CaseInsensitiveDict):
-            merged = session_headers.copy()
-            return merged if None not in merged.values() else merge_setting({}, merged, CaseInsensitiveDict)
+        if isinstance(session_headers, CaseInsensitiveDict) and not any(
+            value is None for _, value in session_headers.pairs()
+        ):
+            # Not a copy: whoever prepares a request makes one.
+            return session_headers
         given = {}
     merged = merge_setting(given, session_headers, CaseInsensitiveDict)
     return merged if isinstance(merged, CaseInsensitiveDict) else CaseInsensitiveDict(merged)

@@ -417,7 +417,9 @@ class HTTPAdapter(BaseAdapter):
         self, conn: Any, request: PreparedRequest, target: str, limits: Timeout | TimeoutSauce
     ) -> Any:
         """Send *request* on a connection of our own pools."""
-        fields = list(request.headers.multi_items())
+        headers = request.headers
+        # A subclass may have an order of its own.
+        fields = headers.pairs() if type(headers) is CaseInsensitiveDict else list(headers.items())
         body = request.body
         if "host" not in request.headers:
             fields.insert(0, ("Host", urls.parse(cast(str, request.url)).host_field))

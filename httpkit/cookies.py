@@ -354,6 +354,8 @@ def extract_cookies_to_jar(jar: CookieJar, request: Any, response: Any) -> None:
     *response* is what an adapter received. Its Set-Cookie fields are taken from `_original_response.msg`, which
     libraries that stand in for a server fill, and where there is none from `headers`.
     """
+    if getattr(response, "sets_cookies", None) is False:
+        return
     fields = _set_cookie_fields(response)
     if fields is not None:
         jar.extract_cookies(MockResponse(fields), MockRequest(request))  # type: ignore[arg-type]  # as good as urllib's

@@ -283,15 +283,17 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
 
     def prepare_headers(self, headers: HeadersType) -> None:
         """Set the fields, each name and value checked (RFC 9110 §5). Raises InvalidHeader."""
-        self.headers = CaseInsensitiveDict()
         if not headers:
+            self.headers = CaseInsensitiveDict()
             return
         pairs: Iterable[tuple[Any, Any]] = (
-            headers.multi_items() if isinstance(headers, CaseInsensitiveDict) else headers.items()
+            headers.pairs() if isinstance(headers, CaseInsensitiveDict) else headers.items()
         )
+        checked = []
         for name, value in pairs:
             fields.validate(name, value)
-            self.headers.add(name.decode("ascii") if isinstance(name, bytes) else name, value)
+            checked.append((name.decode("ascii") if isinstance(name, bytes) else name, value))
+        self.headers = CaseInsensitiveDict.from_pairs(checked)
 
     def prepare_body(self, data: DataType, files: FilesType, json: JsonType = None) -> None:
         """Set the body and the fields that frame it: Content-Length or Transfer-Encoding, never both (RFC
@@ -606,16 +608,20 @@ class Response:
             # The reader has had enough for now.
             raise
         except BaseException as error:
-            # What is left, read later, would pass for the whole.
-            self.close()
-            self._content_consumed = True
-            if not isinstance(error, Exception):
-                raise
-            known = errors.translate(error, self.request, phase="body")
+            known = self._broken(error)
             if known is error:
                 raise
             raise known from error
         self._content_consumed = True
+
+    def _broken(self, error: BaseException) -> BaseException:
+        """Our error for *error*, which ended the reading of the body."""
+        # What is left, read later, would pass for the whole.
+        self.close()
+        self._content_consumed = True
+        if not isinstance(error, Exception):
+            return error
+        return errors.translate(error, self.request, phase="body")
 
     def iter_lines(
         self,
@@ -646,9 +652,22 @@ class Response:
             if self.status_code == 0 or self.raw is None:
                 self._content = None
             else:
-                self._content = b"".join(self.iter_content(CONTENT_CHUNK_SIZE)) or b""
+                self._content = self._read_whole()
             self._content_consumed = True
         return cast(bytes, self._content)
+
+    def _read_whole(self) -> bytes:
+        """All of the body: by way of `iter_content` where somebody has a say in that, else in one piece."""
+        overridden = type(self).iter_content is not Response.iter_content
+        if overridden or not getattr(type(self.raw), "reads_whole", False):
+            return b"".join(self.iter_content(CONTENT_CHUNK_SIZE)) or b""
+        try:
+            return cast(bytes, self.raw.read(decode_content=True))
+        except BaseException as error:
+            known = self._broken(error)
+            if known is error:
+                raise
+            raise known from error
 
     @property
     def text(self) -> str:

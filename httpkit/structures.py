@@ -40,9 +40,18 @@ class CaseInsensitiveDict(MutableMapping[str, V], Generic[V]):
     def from_pairs(cls, pairs: Iterable[tuple[str, V]]) -> CaseInsensitiveDict[V]:
         """The mapping of fields in the order in which they arrived, with repeats kept."""
         fields = cls()
+        store = fields._store
         for name, value in pairs:
-            fields.add(name, value)
+            lower = name.lower()
+            if lower in store:
+                fields.add(name, value)
+            else:
+                store[lower] = (name, value)
         return fields
+
+    def pairs(self) -> list[tuple[str, V]]:
+        """Names and values as a list, with one pair for each repeat."""
+        return list(self.multi_items()) if self._repeats else list(self._store.values())
 
     def __setitem__(self, key: str, value: V) -> None:
         lower = key.lower()

@@ -283,6 +283,9 @@ class WireResponse(BaseHTTPResponse):
     `urllib3.HTTPResponse`.
     """
 
+    #: Tells `Response.content` that `read()` gives the whole body with our errors, without a second copy.
+    reads_whole = True
+
     def __init__(
         self,
         head: http11.Head,
@@ -334,6 +337,11 @@ class WireResponse(BaseHTTPResponse):
     @headers.setter
     def headers(self, fields: Any) -> None:
         self._fields = fields if isinstance(fields, HTTPHeaderDict) else HTTPHeaderDict(fields)
+
+    @property
+    def sets_cookies(self) -> bool:
+        """True when there is a Set-Cookie field."""
+        return any(len(name) == 10 and name.lower() == "set-cookie" for name, _ in self.head.fields)
 
     @property
     def trailers(self) -> list[tuple[str, str]]:
