@@ -66,8 +66,7 @@ def merge_headers(given: Any, session_headers: Any) -> CaseInsensitiveDict[Any]:
         if isinstance(session_headers, CaseInsensitiveDict) and not any(
             value is None for _, value in session_headers.pairs()
         ):
-            # Not a copy: whoever prepares a request makes one.
-            return session_headers
+            return session_headers.copy()
         given = {}
     merged = merge_setting(given, session_headers, CaseInsensitiveDict)
     return merged if isinstance(merged, CaseInsensitiveDict) else CaseInsensitiveDict(merged)

@@ -179,7 +179,26 @@ class HTTPConnection(_HTTPConnection):
         """True when the connection can carry a request: open, with nothing on it to be read, be it bytes or
         its end.
         """
-        return self.sock is not None and not self._has_input()
+        if self.sock is None:
+            return False
+        if not self._has_input():
+            return True
+        # What waits may be a record of TLS alone, such as a session ticket.
+        return isinstance(self.sock, ssl.SSLSocket) and self._receive_waiting() is None
+
+    def _receive_waiting(self) -> bytes | None:
+        """What has arrived, empty at the end of the connection; None when there is nothing for us yet."""
+        sock = self.sock
+        timeout = sock.gettimeout()
+        sock.settimeout(0)
+        try:
+            return cast(bytes, sock.recv(RECEIVE_SIZE))
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return None
+        except OSError:
+            return b""
+        finally:
+            sock.settimeout(timeout)
 
     def _has_input(self) -> bool:
         sock = self.sock
@@ -296,8 +315,9 @@ class HTTPConnection(_HTTPConnection):
             else:
                 pieces = self._send_pieces(body, length, chunked)
             for _ in pieces:
-                if self._has_input():
-                    reader = self._receive_early(reader)
+                waiting = self._receive_waiting() if self._has_input() else None
+                if waiting is not None:
+                    reader = self._early_answer(reader, waiting)
                     if reader.is_final:
                         return reader
         except _HUNG_UP:
@@ -347,10 +367,10 @@ class HTTPConnection(_HTTPConnection):
 
     # -- receiving
 
-    def _receive_early(self, reader: _Early) -> _EarlyAnswer:
+    def _early_answer(self, reader: _Early, data: bytes) -> _EarlyAnswer:
         reader = reader or _EarlyAnswer(http11.HeadReader(self.limits, self.on_interim))
-        reader.feed(self.sock.recv(RECEIVE_SIZE))
-        self.began_receiving = True
+        reader.feed(data)
+        self.began_receiving = self.began_receiving or bool(data)
         return reader
 
     def _answer_in_spite(self, reader: _Early) -> _Early:
@@ -359,7 +379,7 @@ class HTTPConnection(_HTTPConnection):
         """
         try:
             while reader is None or not reader.is_final:
-                reader = self._receive_early(reader)
+                reader = self._early_answer(reader, self.sock.recv(RECEIVE_SIZE))
         except OSError:
             return None
         return reader if reader.found is not None else None

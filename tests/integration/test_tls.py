@@ -491,3 +491,16 @@ def test_a_context_of_a_program_never_verifies_less_than_a_call_wants(
     finally:
         caught.__exit__(None, None, None)
     adapter.close()
+
+
+def test_records_of_tls_alone_are_no_answer(serve_tls: Serve, ca: Authority) -> None:
+    # Session tickets arrive while the body is sent: something to read, and yet nothing for us.
+    server = serve_tls()
+    with httpkit.Session() as session:
+        session.verify = ca.file
+        for number in range(20):
+            body = (f"{number}-{piece}|".encode() for piece in range(50))
+            assert session.post(server.url, data=body).status_code == 200
+            assert server.last.body == b"".join(f"{number}-{piece}|".encode() for piece in range(50))
+            if number % 5 == 0:
+                server.drop_connections()
