@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json as complexjson
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -17,7 +16,7 @@ from http.cookiejar import CookieJar
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, Union, cast, overload
 
 from . import hooks as _hooks
-from ._message import bodies, charsets, credentials, dates, fields, grammar, typed, urls
+from ._message import bodies, charsets, credentials, dates, fields, grammar, lines, typed, urls
 from ._message.bodies import iter_slices
 from ._wire import errors
 from .cookies import RequestsCookieJar, _copy_cookie_jar, cookiejar_from_dict, get_cookie_header
@@ -73,8 +72,6 @@ CONTENT_CHUNK_SIZE = 64 * 1024
 ITER_CHUNK_SIZE = 512
 
 _FRAMING = ("Content-Length", "Transfer-Encoding")
-_LINE_END = re.compile(r"\r\n|\r|\n")
-_LINE_END_BYTES = re.compile(rb"\r\n|\r|\n")
 
 
 class RequestEncodingMixin:
@@ -635,7 +632,7 @@ class Response:
         it ends there instead. A last line without an end counts, an empty rest does not.
         """
         pieces = self.iter_content(chunk_size, decode_unicode)
-        return _lines_between(pieces, delimiter) if delimiter else _lines(pieces)
+        return lines.between(pieces, delimiter) if delimiter else lines.of(pieces)
 
     @property
     def content(self) -> bytes:
@@ -747,52 +744,3 @@ class Response:
         release = getattr(self.raw, "release_conn", None)
         if release is not None:
             release()
-
-
-def _lines(pieces: Iterable[Any]) -> Iterator[Any]:
-    """Split at LF, CRLF and CR.
-
-    A CR at the end of a piece ends its line at once; the LF of a CRLF that follows is dropped.
-    """
-    held: list[Any] = []
-    after_cr = False
-    for piece in pieces:
-        if not piece:
-            continue
-        text = isinstance(piece, str)
-        if after_cr and piece[:1] in ("\n", b"\n"):
-            piece = piece[1:]
-            after_cr = False
-            if not piece:
-                continue
-        after_cr = piece[-1:] in ("\r", b"\r")
-        lines: list[Any] = _LINE_END.split(piece) if text else _LINE_END_BYTES.split(piece)
-        held.append(lines[0])
-        if len(lines) == 1:
-            continue
-        yield held[0] if len(held) == 1 else lines[0][:0].join(held)
-        yield from lines[1:-1]
-        held = [lines[-1]] if lines[-1] else []
-    if any(held):
-        yield held[0][:0].join(held)
-
-
-def _lines_between(pieces: Iterable[Any], delimiter: str | bytes) -> Iterator[Any]:
-    """Split at *delimiter*, also where it straddles two pieces. Each byte is looked at once or twice."""
-    held: list[Any] = []
-    rest: Any = None
-    for piece in pieces:
-        if isinstance(piece, str) != isinstance(delimiter, str):
-            delimiter = delimiter.encode() if isinstance(delimiter, str) else delimiter.decode()
-        *lines, rest = (piece if rest is None else rest + piece).split(delimiter)
-        if lines:
-            yield piece[:0].join([*held, lines[0]])
-            yield from lines[1:]
-            held = []
-        # A delimiter that the next piece completes begins in the last characters of this one.
-        whole = len(rest) - len(delimiter) + 1
-        if whole > 0:
-            held.append(rest[:whole])
-            rest = rest[whole:]
-    if held or rest:
-        yield rest[:0].join([*held, rest])

@@ -19,7 +19,7 @@ FLOORS: list[tuple[str, str]] = [
     ("0", "__version__ _types exceptions hooks structures"),
     (
         "1a",
-        "_defaults _message.credentials _message.dates _message.grammar status_codes timeouts",
+        "_defaults _message.credentials _message.dates _message.grammar _message.lines status_codes timeouts",
     ),
     ("1b", "_message.fields _message.set_cookie _message.typed _message.urls _wire.http11"),
     ("2a", "_cookie_policy _digest _message.charsets _message.multipart _proxies retries"),
