@@ -1,7 +1,7 @@
 """Lines of a body that arrives in pieces: the same lines, wherever the pieces are cut.
 
-A line ends at LF, CRLF or CR and nowhere else, so U+2028, form feeds and the like are content. Nothing here reads a body or
-decodes it: pieces of bytes give lines of bytes, pieces of text lines of text.
+A line ends at LF, CRLF or CR and nowhere else, so U+2028, form feeds and the like are content. Nothing here
+reads a body or decodes it: pieces of bytes give lines of bytes, pieces of text lines of text.
 """
 
 from __future__ import annotations
