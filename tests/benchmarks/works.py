@@ -607,7 +607,7 @@ def profile(run: Callable[[int], object], *, budget: float, most: int) -> None:
     with cProfile.Profile() as profiler:
         run(times)
     print(f"{times} calls")
-    pstats.Stats(profiler).sort_stats("tottime").print_stats(30)
+    pstats.Stats(profiler).strip_dirs().sort_stats("tottime").print_stats(30)
 
 
 def main(arguments: list[str]) -> None:
