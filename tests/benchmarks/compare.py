@@ -292,8 +292,9 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def print_profiles(bench: Bench, library: str, works: Sequence[str]) -> None:
+    """Profile those *works* that are calls, one after the other: the profiler sees one thread."""
     for work in works:
-        if WORKS[work].call is not None and work not in LIBRARIES[library][1].lacks:
+        if WORKS[work].call is not None and not WORKS[work].threads and work not in LIBRARIES[library][1].lacks:
             print(f"{library}: {WORKS[work].title}")
             print(bench.work(library, work, batches=0))
 
