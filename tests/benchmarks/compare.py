@@ -294,8 +294,9 @@ def main(arguments: Sequence[str]) -> None:
 def print_profiles(bench: Bench, library: str, works: Sequence[str]) -> None:
     """Profile those *works* that are calls, one after the other: the profiler sees one thread."""
     for work in works:
-        if WORKS[work].call is not None and not WORKS[work].threads and work not in LIBRARIES[library][1].lacks:
-            print(f"{library}: {WORKS[work].title}")
+        kind = WORKS[work]
+        if kind.call is not None and not kind.threads and work not in LIBRARIES[library][1].lacks:
+            print(f"{library}: {kind.title}")
             print(bench.work(library, work, batches=0))
 
 
