@@ -36,6 +36,7 @@ __all__ = [
     "RequestException",
     "RequestsDependencyWarning",
     "RequestsWarning",
+    "ResponseTooLarge",
     "RetryError",
     "SSLError",
     "StreamConsumedError",
@@ -197,6 +198,48 @@ class ChunkedEncodingError(RequestException):
 
 class ContentDecodingError(RequestException):
     """The body of a response does not decode as its Content-Encoding says."""
+
+
+class ResponseTooLarge(RequestException):
+    """The body of a response went beyond a bound that the program has set, and was given up.
+
+    `bound` is the name of it, `max_response_size` or `max_decompression_ratio`; `limit` is its value;
+    `received` is how many bytes there were, content codings removed, or that Content-Length announced.
+    """
+
+    bound: str = ""
+    limit: float = 0
+    received: int = 0
+
+    @classmethod
+    def by_size(cls, limit: int, received: int, *, announced: bool = False) -> ResponseTooLarge:
+        """The error for a body of more than *limit* bytes; *announced* when only its length was seen."""
+        came = f"Content-Length says {received}" if announced else f"{received} bytes came until now"
+        return cls._of(
+            "max_response_size",
+            limit,
+            received,
+            f"the body is larger than max_response_size allows, {limit} bytes: {came}. "
+            "If it may be, give a larger max_response_size=, or None for no limit",
+        )
+
+    @classmethod
+    def by_ratio(cls, limit: float, received: int, wire: int) -> ResponseTooLarge:
+        """The error for *wire* bytes that have become more than *limit* times as many."""
+        return cls._of(
+            "max_decompression_ratio",
+            limit,
+            received,
+            f"the body grows more than max_decompression_ratio allows, {limit:g} times, while it is "
+            f"decompressed: {wire} bytes became {received}. If the server is to be trusted, give a larger "
+            "max_decompression_ratio=, or None for no limit",
+        )
+
+    @classmethod
+    def _of(cls, bound: str, limit: float, received: int, message: str) -> ResponseTooLarge:
+        error = cls(message)
+        error.bound, error.limit, error.received = bound, limit, received
+        return error
 
 
 class StreamConsumedError(RequestException, TypeError, RuntimeError):

@@ -28,6 +28,7 @@ from ..exceptions import (
     ProxyError,
     ReadTimeout,
     RequestException,
+    ResponseTooLarge,
     RetryError,
     SSLError,
 )
@@ -83,6 +84,8 @@ def _say_where(error: RequestException, request: Any) -> None:
         error._message = f"{_up(server)} did not answer in HTTP/1.1 as it should: {error}"
     elif isinstance(error, ChunkedEncodingError):
         error._message = f"The body from {server} is broken: {error}"
+    elif isinstance(error, ResponseTooLarge):
+        error._message = f"From {server}: {error}"
 
 
 def _chain(error: object) -> Iterator[BaseException]:

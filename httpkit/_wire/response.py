@@ -3,22 +3,27 @@
 `BodyReader` gives it without its transfer coding, `WireResponse` on top of it without its content codings.
 
 `WireResponse` is what `Response.raw` is: a `urllib3.response.BaseHTTPResponse`, because pandas, shutil and
-recording libraries read it as one. Content decoders are urllib3's; how a body ends is `http11`'s. Nothing
-here opens a connection: it is given one that can receive, and says when it is done with it.
+recording libraries read it as one; its errors are urllib3's. Content codings are `decoding`'s, how a body ends is
+`http11`'s. Nothing here opens a connection: it is given one that can receive, and says when it is done with it.
+
+After a fault, an interruption or an early `close()` every further read fails: what is left never passes for the
+end of a whole body.
 """
 
 from __future__ import annotations
 
+import copy
 import io
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from urllib3._collections import HTTPHeaderDict
-from urllib3.exceptions import DecodeError
+from urllib3.exceptions import DecodeError, HTTPError, ProtocolError
 from urllib3.response import BaseHTTPResponse
 
-from ..exceptions import ChunkedEncodingError, RequestException
-from . import http11
+from ..exceptions import ChunkedEncodingError, RequestException, ResponseTooLarge
+from ..timeouts import UNSET, Unset
+from . import decoding, http11
 
 if TYPE_CHECKING:
     import socket
@@ -27,6 +32,12 @@ __all__ = ["BodyReader", "Lease", "WireResponse"]
 
 #: Bytes asked of the socket at once when the reader does not say how many it wants.
 RECEIVE_SIZE = 65_536
+#: At most so many at once, however many are wanted: the buffer is allocated before anything arrives.
+_MOST_AT_ONCE = 1_048_576
+#: A body that claims to be longer is collected as it comes, rather than into memory reserved on its word.
+_MOST_RESERVED = 1_073_741_824
+#: What of a body is read in order to use its connection again; of a longer one the connection is closed.
+_WORTH_DRAINING = 1_048_576
 _ENDS = 2
 
 
@@ -86,6 +97,18 @@ class _Direct(io.RawIOBase):
         return size
 
 
+class _ByHand:
+    """The connection as a file, where http.client has it and programs reach for it: `raw._fp.fp.raw` is what
+    settles a timeout, or speaks another protocol after an Upgrade. Nothing happens before something is asked.
+    """
+
+    def __init__(self, reader: BodyReader) -> None:
+        self._reader = reader
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reader.file_of_connection(), name)
+
+
 class BodyReader(io.RawIOBase):
     """The content of one body in the order in which it arrives.
 
@@ -137,14 +160,33 @@ class BodyReader(io.RawIOBase):
 
     @property
     def fp(self) -> Any:
-        """The socket of a 101 response as a file, where http.client has it and programs reach for it by
-        hand.
-        """
-        if not self._upgraded or self._lease is None:
-            raise AttributeError("fp")
+        """The connection as a file, None when it was given back, by which libraries that cache know the end."""
+        return None if self._lease is None else _ByHand(self)
+
+    def file_of_connection(self) -> io.BufferedReader:
+        """The file itself. Whoever reads it takes bytes from the body, so nobody else gets the connection."""
+        if self._lease is None:
+            raise ValueError("the response has no connection any more")
         if self._file is None:
+            self._persistent = False
             self._file = self._lease.makefile()
         return self._file
+
+    @property
+    def chunked(self) -> bool:
+        """True when the body came in the chunked coding."""
+        return isinstance(self._body, http11.ChunkedBody)
+
+    @property
+    def chunk_left(self) -> int | None:
+        """Bytes that belong to a chunk that has begun to arrive; None when there are none."""
+        left = len(self._ready) - self._at
+        return (left + self._body.remaining if isinstance(self._body, http11.ChunkedBody) else left) or None
+
+    @property
+    def arrived(self) -> int:
+        """Bytes that can be read without waiting."""
+        return len(self._ready) - self._at
 
     @property
     def lease(self) -> Lease | None:
@@ -156,6 +198,8 @@ class BodyReader(io.RawIOBase):
         if self._upgraded:
             return
         lease, self._lease = self._lease, None
+        if self._file is not None:
+            self._file.close()
         if lease is not None:
             lease.give_back(reusable=self._persistent and not self._body.excess)
 
@@ -178,7 +222,7 @@ class BodyReader(io.RawIOBase):
         content = b""
         try:
             while not content and not body.done:
-                data = lease.receive(max(wanted, RECEIVE_SIZE))
+                data = lease.receive(min(max(wanted, RECEIVE_SIZE), _MOST_AT_ONCE))
                 if not data:
                     body.eof()
                 content = body.feed(data)
@@ -195,6 +239,8 @@ class BodyReader(io.RawIOBase):
 
     def read1(self, amt: int | None = -1) -> bytes:
         """At most *amt* bytes with at most one wait."""
+        if amt == 0:
+            return b""
         if self._at >= len(self._ready):
             self._ready, self._at = self._receive(amt or 0), 0
         stop = len(self._ready) if amt is None or amt < 0 else self._at + amt
@@ -212,6 +258,12 @@ class BodyReader(io.RawIOBase):
             return self._passed(self._ready[start : start + amt])
         pieces = [self._ready[start:]] if start < len(self._ready) else []
         missing = amt - sum(map(len, pieces))
+        if (
+            missing > RECEIVE_SIZE
+            and isinstance(self._body, http11.LengthBody)
+            and missing >= self._body.remaining
+        ):
+            return self._read_all()
         self._ready, self._at = b"", 0
         while missing:
             piece = self._receive(missing)
@@ -230,7 +282,11 @@ class BodyReader(io.RawIOBase):
         body = self._body
         if body.done and self._fault is None:
             return self._passed(first)
-        if isinstance(body, http11.LengthBody) and body.remaining > RECEIVE_SIZE and self._lease is not None:
+        if (
+            isinstance(body, http11.LengthBody)
+            and RECEIVE_SIZE < body.remaining <= _MOST_RESERVED
+            and self._lease is not None
+        ):
             return self._read_known(first, body, self._lease)
         whole = io.BytesIO()
         whole.write(first)
@@ -285,6 +341,13 @@ class WireResponse(BaseHTTPResponse):
 
     #: Tells `Response.content` that `read()` gives the whole body with our errors, without a second copy.
     reads_whole = True
+    #: What urllib3's has.
+    auto_close = True
+    enforce_content_length = True
+    _most: int | None = None
+    _ratio: float | None = decoding.DEFAULT_RATIO
+    _came = 0
+    _fault: Exception | None = None
 
     def __init__(
         self,
@@ -311,7 +374,7 @@ class WireResponse(BaseHTTPResponse):
         self._lease = lease
         self._target = url
         self._retries = None
-        self._decoder = None
+        self._decoding: decoding.Decoder | None = None
         self._decoder_initialized = False
         self._has_decoded_content = False
         self._decoded = b""
@@ -344,9 +407,12 @@ class WireResponse(BaseHTTPResponse):
         return any(len(name) == 10 and name.lower() == "set-cookie" for name, _ in self.head.fields)
 
     @property
-    def trailers(self) -> list[tuple[str, str]]:
+    def trailers(self) -> HTTPHeaderDict:
         """The fields after a chunked body; empty until the body was read (RFC 9112 §7.1.2)."""
-        return getattr(self._reader._body, "trailers", [])
+        fields = HTTPHeaderDict()
+        for name, value in getattr(self._reader._body, "trailers", ()):
+            fields.add(name, value)
+        return fields
 
     def getheader(self, name: str, default: str | None = None) -> str | None:
         """The value of the field *name*, repeats joined with a comma, or *default*."""
@@ -382,13 +448,44 @@ class WireResponse(BaseHTTPResponse):
         body = self._reader._body
         return None if isinstance(body, (http11.ChunkedBody, http11.UntilCloseBody)) else body.remaining
 
+    @property
+    def chunk_left(self) -> int | None:
+        """Bytes of a chunk that has begun to arrive; None when there are none."""
+        return self._reader.chunk_left if self.chunked else None
+
+    def _update_chunk_length(self) -> None:
+        """Nothing: chunks are the codec's. CacheControl wraps this."""
+
+    def limit(
+        self,
+        *,
+        max_response_size: int | Unset | None = UNSET,
+        max_decompression_ratio: float | Unset | None = UNSET,
+    ) -> None:
+        """Bound what reading gives; a later read raises ResponseTooLarge. None is no limit.
+
+        The size counts bytes as they are read: with content codings removed where they are removed.
+        """
+        if max_response_size is not UNSET:
+            self._most = max_response_size
+        if max_decompression_ratio is not UNSET:
+            self._ratio = max_decompression_ratio
+            if self._decoding is not None:
+                self._decoding.ratio = max_decompression_ratio
+
     def _codings(self) -> bool:
         """True when the content is coded and we can decode it; sets up the decoder on the first question."""
         if not self._decoder_initialized:
-            if any(len(name) == 16 and name.lower() == "content-encoding" for name, _ in self.head.fields):
-                self._init_decoder()
+            self._init_decoder()
             self._decoder_initialized = True
-        return self._decoder is not None
+        return self._decoding is not None
+
+    def _init_decoder(self) -> None:
+        codings = [v for n, v in self.head.fields if len(n) == 16 and n.lower() == "content-encoding"]
+        if codings:
+            self._decoding = decoder = decoding.decoder_for(codings)
+            if decoder is not None:
+                decoder.ratio = self._ratio
 
     def read(
         self, amt: int | None = None, decode_content: bool | None = None, cache_content: bool = False
@@ -396,25 +493,92 @@ class WireResponse(BaseHTTPResponse):
         """*amt* bytes, fewer only at the end; without *amt* all that remains."""
         if amt is not None and amt < 0:
             amt = None
-        if self._plain(decode_content):
-            data = self._fp.read() if amt is None else self._fp.read(amt)
-            self._tell += len(data)
-        else:
-            data = self._read_decoded(amt)
+        try:
+            if not self._plain(decode_content):
+                data = self._read_decoded(amt)
+            elif self._most is not None:
+                data = self._read_bounded(amt, self._most)
+            else:
+                data = self._fp.read() if amt is None else self._fp.read(amt)
+                self._tell += len(data)
+        except BaseException as error:
+            known = self._broken(error)
+            if known is error:
+                raise
+            raise known from error
         if cache_content:
             self._body = data
         if not data and amt != 0:
             self._ends += 1
-        return cast(bytes, data)
+        return data
+
+    def read1(self, amt: int | None = None, decode_content: bool | None = None) -> bytes:
+        """At most *amt* bytes, with at most one wait where the content is not coded."""
+        if amt is not None and amt < 0:
+            amt = None
+        try:
+            if self._plain(decode_content):
+                data = self._receive(amt)
+                if self._most is not None:
+                    self._count(data, self._most)
+            else:
+                data = self._take_decoded(RECEIVE_SIZE if amt is None else amt)
+        except BaseException as error:
+            known = self._broken(error)
+            if known is error:
+                raise
+            raise known from error
+        if not data and amt != 0:
+            self._ends += 1
+        return data
 
     def _plain(self, decode_content: bool | None) -> bool:
         """True when bytes pass as they are. Going back to coded bytes after decoded ones would lose some."""
+        if self._fault is not None:
+            raise self._fault
         wanted = self.decode_content if decode_content is None else decode_content
         if wanted and self._codings():
             return False
         if self._has_decoded_content:
-            raise RuntimeError("read(decode_content=False) after decoded content was read")
+            raise _Misuse("coded bytes cannot be read after decoded ones: some of them are used up")
         return True
+
+    def _receive(self, amt: int | None) -> bytes:
+        """What has come, at most *amt* bytes, after at most one wait; empty at the end."""
+        fp = self._fp
+        if fp is self._reader:
+            data: bytes = fp.read1(-1 if amt is None else amt)
+        elif amt == 0:
+            data = b""
+        else:
+            # A wrapper sees what goes through its read(), whatever else it passes on.
+            data = fp.read(1)
+            more = self._reader.arrived if amt is None else min(self._reader.arrived, amt - 1)
+            if data and more > 0:
+                data += fp.read(more)
+        self._tell += len(data)
+        return data
+
+    def _read_bounded(self, amt: int | None, most: int) -> bytes:
+        """As it comes, but no more than *most* in all. A body that announces more is not even begun."""
+        body = self._reader._body
+        if isinstance(body, http11.LengthBody) and body.length > most:
+            raise ResponseTooLarge.by_size(most, body.length, announced=True)
+        if amt is not None:
+            data: bytes = self._fp.read(amt)
+            self._tell += len(data)
+            self._count(data, most)
+            return data
+        whole = io.BytesIO()
+        while piece := self._receive(RECEIVE_SIZE):
+            self._count(piece, most)
+            whole.write(piece)
+        return whole.getvalue()
+
+    def _count(self, data: bytes, most: int) -> None:
+        self._came += len(data)
+        if self._came > most:
+            raise ResponseTooLarge.by_size(most, self._came)
 
     def _read_decoded(self, amt: int | None) -> bytes:
         if amt is None:
@@ -430,8 +594,11 @@ class WireResponse(BaseHTTPResponse):
 
     def _take_decoded(self, most: int) -> bytes:
         """Up to *most* bytes of decoded content; empty at the end."""
-        if self._decoded_at >= len(self._decoded):
+        if self._decoded_at >= len(self._decoded) and most:
             self._decoded, self._decoded_at = self._decode_more(), 0
+        if not self._decoded_at and len(self._decoded) <= most:
+            piece, self._decoded = self._decoded, b""
+            return piece
         piece = self._decoded[self._decoded_at : self._decoded_at + most]
         self._decoded_at += len(piece)
         return piece
@@ -440,48 +607,43 @@ class WireResponse(BaseHTTPResponse):
         """The next piece of decoded content, of bounded size whatever the ratio of compression; empty at
         the end.
         """
+        decoder = cast(decoding.Decoder, self._decoding)
         self._has_decoded_content = True
         while not self._flushed:
-            data = b""
-            if not cast(Any, self._decoder).has_unconsumed_tail:
-                data = (
-                    self._fp.read1(RECEIVE_SIZE)
-                    if hasattr(self._fp, "read1")
-                    else self._fp.read(RECEIVE_SIZE)
-                )
-                self._tell += len(data)
-                self._flushed = not data
-            content = self._decompress(data)
+            content = decoder.take(decoding.PIECE)
             if content:
+                if self._most is not None:
+                    self._count(content, self._most)
                 return content
+            data = self._receive(RECEIVE_SIZE)
+            if data:
+                decoder.give(data)
+            else:
+                decoder.check_end()
+                self._flushed = True
         return b""
 
-    def _decompress(self, data: bytes) -> bytes:
-        decoder = cast(Any, self._decoder)
-        try:
-            if self._flushed:
-                content = decoder.flush()
-                if self._tell:
-                    _check_complete(decoder)
-                return cast(bytes, content)
-            return cast(bytes, decoder.decompress(data, max_length=RECEIVE_SIZE * 4))
-        except _undecodable() as error:
-            self._reader._abort()
-            coding = self.headers.get("content-encoding", "")
-            raise DecodeError(
-                f"the content does not decode as Content-Encoding {coding!r} says: {error}", error
-            ) from error
+    def _broken(self, error: BaseException) -> BaseException:
+        """What a reader gets for *error*, which ended the body: urllib3's, as readers of `raw` expect.
 
-    def read1(self, amt: int | None = None, decode_content: bool | None = None) -> bytes:
-        """At most *amt* bytes, with at most one wait where the content is not coded."""
-        if self._plain(decode_content):
-            data = cast(bytes, self._fp.read1(-1 if amt is None else amt))
-            self._tell += len(data)
-        else:
-            data = self._take_decoded(RECEIVE_SIZE if amt is None or amt < 0 else amt)
-        if not data and amt != 0:
-            self._ends += 1
-        return data
+        Every later read fails as well.
+        """
+        if isinstance(error, _Misuse) or error is self._fault:
+            return error
+        self._reader._abort()
+        known: BaseException = error
+        if isinstance(error, ChunkedEncodingError):
+            known = ProtocolError(str(error), error)
+        elif isinstance(error, DecodeError):
+            coding = self.headers.get("content-encoding", "")
+            known = DecodeError(f"the content is not in the coding {coding[:80]!r}: {error}", error)
+        # A copy, since the one that is raised refers to us by its traceback.
+        self._fault = (
+            copy.copy(known)
+            if isinstance(known, (DecodeError, RequestException))
+            else ProtocolError(f"the body was not read to its end: {str(error) or type(error).__name__}")
+        )
+        return known
 
     def stream(self, amt: int | None = RECEIVE_SIZE, decode_content: bool | None = None) -> Iterator[bytes]:
         """The body in pieces of *amt* bytes; a chunked one, or one without *amt*, in pieces of at most that
@@ -525,13 +687,15 @@ class WireResponse(BaseHTTPResponse):
         """Nothing is buffered for writing."""
 
     def __iter__(self) -> Iterator[bytes]:
-        rest = b""
+        held: list[bytes] = []
         for piece in self.stream(decode_content=True):
-            *lines, rest = (rest + piece).split(b"\n")
+            first, *lines = piece.split(b"\n")
+            held.append(first)
             for line in lines:
-                yield line + b"\n"
-        if rest:
-            yield rest
+                yield b"".join((*held, b"\n"))
+                held = [line]
+        if any(held):
+            yield b"".join(held)
 
     # -- the connection
 
@@ -576,9 +740,18 @@ class WireResponse(BaseHTTPResponse):
         return self._closed_by_hand or self._ends >= _ENDS
 
     def close(self) -> None:
-        """Give up the rest of the body."""
+        """Give up the rest of the body. What was not read by now cannot be read any more."""
         self._closed_by_hand = True
+        if self._fault is None and not self._is_at_end():
+            self._fault = ProtocolError("the response was closed before its body was read to the end")
         self._reader._abort()
+
+    def _is_at_end(self) -> bool:
+        return (
+            self._reader.exhausted
+            and self._decoded_at >= len(self._decoded)
+            and (self._flushed or not self._has_decoded_content)
+        )
 
     def release_conn(self) -> None:
         """End the exchange.
@@ -588,9 +761,16 @@ class WireResponse(BaseHTTPResponse):
         self._reader._abort()
 
     def drain_conn(self) -> None:
-        """Read the rest and forget it, so that the connection can be used again."""
-        while self._fp.read(RECEIVE_SIZE):
+        """Read the rest and forget it, so that the connection can be used again. Not more than is worth it, and
+        what goes wrong meanwhile is the end of the connection and no error.
+        """
+        drained = 0
+        try:
+            while drained < _WORTH_DRAINING and (piece := self._fp.read(RECEIVE_SIZE)):
+                drained += len(piece)
+        except (HTTPError, OSError):
             pass
+        self.close()
 
     def shutdown(self) -> None:
         """Wake a thread that is blocked reading this response."""
@@ -612,16 +792,5 @@ class WireResponse(BaseHTTPResponse):
         return self._reader.detach()
 
 
-def _undecodable() -> tuple[type[Exception], ...]:
-    return (*BaseHTTPResponse.DECODER_ERROR_CLASSES, DecodeError)
-
-
-def _check_complete(decoder: Any) -> None:
-    """Raise when the compressed stream lacks its end: a truncated download must not look like a whole one."""
-    for one in getattr(decoder, "_decoders", [decoder]):
-        inner: Any = getattr(one, "_obj", None)
-        finished = getattr(inner, "eof", None)
-        if finished is None and hasattr(inner, "is_finished"):
-            finished = inner.is_finished()
-        if finished is False:
-            raise DecodeError("the compressed stream ended early")
+class _Misuse(RuntimeError):
+    """A call that makes no sense; the body is as it was."""
