@@ -8,7 +8,8 @@ steers the exchange. Pools and connections themselves are `_wire`'s; what their 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -29,16 +30,18 @@ from urllib3.exceptions import SSLError as _SSLError
 from urllib3.util import Timeout as TimeoutSauce
 from urllib3.util.retry import Retry
 
+from ._bounds import Bounds
 from ._environment import select_proxy
 from ._message import bodies, credentials, urls
 from ._message.charsets import get_encoding_from_headers
 from ._wire import errors, pools, tls
+from ._wire.http11 import Limits
 from ._wire.pools import PoolManager, proxy_from_url
 from .cookies import extract_cookies_to_jar
 from .exceptions import InvalidProxyURL, RequestException
 from .models import PreparedRequest, Response
 from .structures import CaseInsensitiveDict
-from .timeouts import DEFAULT_TIMEOUT, Timeout
+from .timeouts import DEFAULT_TIMEOUT, UNSET, Timeout, Unset
 
 if TYPE_CHECKING:
     import ssl
@@ -55,6 +58,7 @@ __all__ = [
     "ClosedPoolError",
     "ConnectTimeoutError",
     "HTTPAdapter",
+    "Limits",
     "LocationValueError",
     "MaxRetryError",
     "NewConnectionError",
@@ -128,6 +132,12 @@ class HTTPAdapter(BaseAdapter):
     again, or a `urllib3.Retry` that says what else is. *timeout* is for calls that give none; by default 10
     s to connect and 60 s between receives.
 
+    *max_response_size* is how many bytes a body may have, content codings removed, and
+    *max_decompression_ratio* how many times the bytes on the wire, 500 by default; None is no limit. A call
+    that says another has its way. *limits* bounds the heads of responses and the framing of their bodies.
+    *on_interim* is called with the status and the fields of each interim response (RFC 9110 §15.2), such as
+    103 Early Hints, as soon as it is there; it should be quick, since the call waits for it.
+
     The others are settings of urllib3's connections, given to every pool: *source_address* (host, port) to
     send from, *socket_options* triples for `setsockopt`, *blocksize* bytes per read of a body file,
     *ssl_context*, *ssl_minimum_version* and *ssl_maximum_version* (`ssl.TLSVersion`), *assert_fingerprint*
@@ -144,6 +154,9 @@ class HTTPAdapter(BaseAdapter):
         "_pool_block",
         "_default_timeout",
         "_extra_settings",
+        "_bounds",
+        "_codec_limits",
+        "_on_interim",
     ]
 
     max_retries: Retry
@@ -158,6 +171,9 @@ class HTTPAdapter(BaseAdapter):
     # ours are.
     _default_timeout: Timeout | TimeoutSauce = DEFAULT_TIMEOUT
     _extra_settings: Mapping[str, Any] = _NOTHING
+    _bounds: Bounds | None = None
+    _codec_limits: Limits | None = None
+    _on_interim: Callable[[int, CaseInsensitiveDict[str]], object] | None = None
 
     def __init__(
         self,
@@ -167,6 +183,10 @@ class HTTPAdapter(BaseAdapter):
         pool_block: bool = DEFAULT_POOLBLOCK,
         *,
         timeout: TimeoutType | Timeout = None,
+        max_response_size: int | Unset | None = UNSET,
+        max_decompression_ratio: float | Unset | None = UNSET,
+        limits: Limits | None = None,
+        on_interim: Callable[[int, CaseInsensitiveDict[str]], object] | None = None,
         source_address: tuple[str, int] | None = None,
         socket_options: Sequence[tuple[int, int, int | bytes]] | None = None,
         blocksize: int | None = None,
@@ -199,6 +219,9 @@ class HTTPAdapter(BaseAdapter):
         self._kept = {}
         self.proxy_manager = {}
         self._default_timeout = _limits(timeout, DEFAULT_TIMEOUT)
+        self._bounds = Bounds.of(max_response_size, max_decompression_ratio)
+        self._codec_limits = limits
+        self._on_interim = on_interim
         self._extra_settings = {name: value for name, value in given.items() if value is not None}
         self._pool_connections = pool_connections
         self._pool_maxsize = pool_maxsize
@@ -285,6 +308,9 @@ class HTTPAdapter(BaseAdapter):
             extract_cookies_to_jar(response.cookies, req, resp)
         response.request = req
         response.connection = self
+        bounds = getattr(req, "_bounds", None) or self._bounds
+        if type(bounds) is Bounds:
+            response._limit(bounds.over(self._bounds))
         return response
 
     def build_connection_pool_key_attributes(
@@ -396,6 +422,8 @@ class HTTPAdapter(BaseAdapter):
             conn = self._pool(request, verify, proxies, cert)
             self.cert_verify(conn, cast(str, request.url), verify, cert)
         target = self.request_url(request, proxies) if proxies or not stock else request.path_url
+        if self._codec_limits is not None or self._on_interim is not None:
+            self._instruct(conn)
         self.add_headers(request, stream=stream, timeout=timeout, verify=verify, cert=cert, proxies=proxies)
         direct = (
             isinstance(conn, pools.HTTPConnectionPool) and conn.is_ours and _never_retries(self.max_retries)
@@ -467,6 +495,12 @@ class HTTPAdapter(BaseAdapter):
             **_ONE_EXCHANGE,
         )
 
+    def _instruct(self, conn: Any) -> None:
+        """Tell the pool *conn*, which is this adapter's, how its connections shall read."""
+        if isinstance(conn, pools.HTTPConnectionPool):
+            conn.limits = self._codec_limits
+            conn.on_interim = None if self._on_interim is None else partial(_tell, self._on_interim)
+
     def _is_stock(self) -> bool:
         """True when nobody has overridden what decides about the pool, so that the answer can be kept."""
         return all(
@@ -518,6 +552,10 @@ class HTTPAdapter(BaseAdapter):
             raise
         except (_HTTPError, LocationValueError) as error:
             raise errors.translate(error, request) from error
+
+
+def _tell(hook: Callable[[int, CaseInsensitiveDict[str]], object], head: Any) -> None:
+    hook(head.status, CaseInsensitiveDict.from_pairs(head.fields))
 
 
 def _fields_of(resp: Any) -> CaseInsensitiveDict[str]:

@@ -16,6 +16,7 @@ from http.cookiejar import CookieJar
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, Union, cast, overload
 
 from . import hooks as _hooks
+from ._bounds import Bounds
 from ._message import bodies, charsets, credentials, dates, fields, grammar, lines, typed, urls
 from ._message.bodies import iter_slices
 from ._wire import errors
@@ -193,6 +194,8 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
     _framed: tuple[Any, Any, Any] = (None, None, None)
     #: The hooks that auth registered: what they would answer a challenge with belongs to this origin.
     _auth_hooks: tuple[HookType, ...] = ()
+    #: How much the response may hold, as far as the call says.
+    _bounds: Bounds | None = None
 
     def __init__(self) -> None:
         self.method = None
@@ -259,6 +262,8 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
         twin._body_position = self._body_position
         twin._framed = self._framed
         twin._auth_hooks = self._auth_hooks
+        if self._bounds is not None:
+            twin._bounds = self._bounds
         return twin
 
     def prepare_method(self, method: str | bytes | None) -> None:
@@ -444,6 +449,9 @@ class Response:
         "_content",
     ]
 
+    #: How much the body may hold, as call, mount and session say together.
+    _bounds: Bounds | None = None
+
     def __init__(self) -> None:
         self._content: bytes | bool | None = False
         self._content_consumed = False
@@ -501,6 +509,22 @@ class Response:
     @cookies.setter
     def cookies(self, jar: RequestsCookieJar) -> None:
         self._jar = jar
+
+    @property
+    def trailers(self) -> CaseInsensitiveDict[str]:
+        """The fields that came after a chunked body (RFC 9110 §6.5): none before it was read, none for most.
+
+        They are no part of `headers`; what they may be trusted with is the program's decision.
+        """
+        repeats = getattr(getattr(self.raw, "trailers", None), "iteritems", None)
+        return CaseInsensitiveDict.from_pairs(repeats() if repeats is not None else ())
+
+    def _limit(self, bounds: Bounds) -> None:
+        """Let *bounds* hold for what is read from now on."""
+        self._bounds = bounds
+        limit = getattr(type(self.raw), "limit", None)
+        if limit is not None:
+            limit(self.raw, max_response_size=bounds.size, max_decompression_ratio=bounds.ratio)
 
     def __enter__(self: Self) -> Self:
         return self
@@ -596,11 +620,10 @@ class Response:
         What urllib3 or a socket raises becomes one of our errors, and ends the response.
         """
         try:
-            if hasattr(self.raw, "stream"):
-                yield from self.raw.stream(chunk_size, decode_content=True)
+            if self._bounds is not None and not hasattr(type(self.raw), "limit"):
+                yield from self._bounds.watch(self._pieces(chunk_size), getattr(self.raw, "tell", None))
             else:
-                while piece := self.raw.read(chunk_size):
-                    yield piece
+                yield from self._pieces(chunk_size)
         except GeneratorExit:
             # The reader has had enough for now.
             raise
@@ -610,6 +633,14 @@ class Response:
                 raise
             raise known from error
         self._content_consumed = True
+
+    def _pieces(self, chunk_size: int | None) -> Iterator[bytes]:
+        """The same from a body that is not ours, which may be any file."""
+        if hasattr(self.raw, "stream"):
+            yield from self.raw.stream(chunk_size, decode_content=True)
+            return
+        while piece := self.raw.read(chunk_size):
+            yield piece
 
     def _broken(self, error: BaseException) -> BaseException:
         """Our error for *error*, which ended the reading of the body."""

@@ -17,6 +17,7 @@ from http.cookiejar import CookieJar
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from . import _pipeline, redirects
+from ._bounds import Bounds
 from ._defaults import default_headers
 from ._environment import get_netrc_auth, select_proxy
 from ._message import credentials, urls
@@ -204,10 +205,16 @@ class Session(SessionRedirectMixin):
         "max_redirects",
         "trust_env",
         "adapters",
+        "max_response_size",
+        "max_decompression_ratio",
     ]
 
     #: The timeout of calls that give none; UNSET leaves it to the adapter.
     timeout: TimeoutType | Unset = UNSET
+    #: How many bytes a body may have, codings removed, and how many times those on the wire, for calls and mounts
+    #: that say neither; None is no limit, UNSET leaves it to the default.
+    max_response_size: int | Unset | None = UNSET
+    max_decompression_ratio: float | Unset | None = UNSET
 
     def __init__(self) -> None:
         self.headers = default_headers()
@@ -288,6 +295,9 @@ class Session(SessionRedirectMixin):
         verify: VerifyType = None,
         cert: CertType = None,
         json: JsonType = None,
+        *,
+        max_response_size: int | Unset | None = UNSET,
+        max_decompression_ratio: float | Unset | None = UNSET,
     ) -> Response:
         """Build a request, send it, follow its redirects and give back the response.
 
@@ -299,7 +309,8 @@ class Session(SessionRedirectMixin):
         sixty between receives. *proxies* maps `http`, `https`, `all`, or these with `://host`, to proxy
         URLs. With *stream* the body is not read before the call returns. *verify* is True, False, a CA file
         or directory, or an `ssl.SSLContext`; *cert* a file, a `(cert, key)` pair or `(cert, key,
-        password)`.
+        password)`. *max_response_size* is how many bytes the body may have, *max_decompression_ratio* how many
+        times those that came over the wire (500 by default, asked beyond 8 MiB); None is no limit.
 
         Raises RequestException, whose subclasses say what went wrong; a 4xx or 5xx status is a response and
         not an error.
@@ -309,6 +320,9 @@ class Session(SessionRedirectMixin):
         prepared = self.prepare_request(
             Request(method.upper(), url, headers, files, data, params, auth, cookies, hooks, json)
         )
+        if max_response_size is not UNSET or max_decompression_ratio is not UNSET:
+            # On the request, since adapters, hooks and overridden methods take no more arguments than they know.
+            prepared._bounds = Bounds(max_response_size, max_decompression_ratio)
         settings = self.merge_environment_settings(prepared.url or "", proxies or {}, stream, verify, cert)
         effective = settings.get("proxies")
         if not isinstance(effective, EffectiveProxies) or effective != effective.as_made:
@@ -406,12 +420,23 @@ class Session(SessionRedirectMixin):
             start = preferred_clock()
             response = adapter.send(effect.request, **settings)
             response.elapsed = timedelta(seconds=preferred_clock() - start)
-            return response
+            return self._bounded(response, effect.request)
         if isinstance(effect, RunHooks):
-            return cast(
-                Response, dispatch_hook("response", effect.request.hooks, effect.response, **settings)
-            )
+            # Auth may have brought another response from the adapter.
+            response = dispatch_hook("response", effect.request.hooks, effect.response, **settings)
+            return self._bounded(response, effect.request)
         raise TypeError(f"no way to perform {type(effect).__name__}")
+
+    def _bounded(self, response: Response, request: PreparedRequest) -> Response:
+        """*response* with the bounds of the call, of the mount, or of this session for its body."""
+        if (
+            request._bounds is not None
+            or self.max_response_size is not UNSET
+            or self.max_decompression_ratio is not UNSET
+        ) and isinstance(response, Response):
+            own = Bounds(self.max_response_size, self.max_decompression_ratio)
+            response._limit((request._bounds or own).over(response._bounds).over(own))
+        return response
 
     def _next_request(
         self, response: Response, request: PreparedRequest, settings: dict[str, Any]

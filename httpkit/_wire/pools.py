@@ -29,6 +29,7 @@ from urllib3.util.ssl_match_hostname import CertificateError
 from ..exceptions import InvalidSchema, RequestException
 from . import connections
 from .connections import framing
+from .http11 import Head, Limits
 from .response import WireResponse
 
 __all__ = [
@@ -92,6 +93,9 @@ class HTTPConnectionPool(_HTTPConnectionPool):
     keepalive_expiry: float | None = 60.0
     #: The manager that made this pool, as far as an adapter has noted it.
     manager: Any = None
+    #: How connections read: the codec's bounds where they are not the default, and who sees interim responses.
+    limits: Limits | None = None
+    on_interim: Callable[[Head], None] | None = None
     _born = 0
 
     def __init__(self, *args: Any, **settings: Any) -> None:
@@ -127,6 +131,10 @@ class HTTPConnectionPool(_HTTPConnectionPool):
         if self._born != _generation:
             self._start_anew()
         conn: Any = super()._get_conn(timeout)
+        if self.limits is not None:
+            conn.limits = self.limits
+        if self.on_interim is not None:
+            conn.on_interim = self.on_interim
         idle_since = getattr(conn, "idle_since", 0.0)
         if (
             self.keepalive_expiry is not None
