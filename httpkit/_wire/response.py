@@ -444,9 +444,11 @@ class WireResponse(BaseHTTPResponse):
 
     @property
     def length_remaining(self) -> int | None:  # type: ignore[override]  # the base has a plain attribute
-        """Bytes of a body of known length that have not arrived yet; None for a body of unknown length."""
+        """Bytes of a body of known length that are still to be read; None for a body of unknown length."""
         body = self._reader._body
-        return None if isinstance(body, (http11.ChunkedBody, http11.UntilCloseBody)) else body.remaining
+        if isinstance(body, (http11.ChunkedBody, http11.UntilCloseBody)):
+            return None
+        return body.remaining + self._reader.arrived
 
     @property
     def chunk_left(self) -> int | None:

@@ -159,7 +159,7 @@ class TestBounds:
         assert decoding.FREE - 200_000 < came <= caught.value.received < decoding.FREE + 200_000
 
     def test_so_is_one_that_explodes_inside_a_chain_and_gives_nothing(self) -> None:
-        empty = gzip.compress(b"") * 1_500_000
+        empty = gzip.compress(b"") * 450_000
         decoder = made("gzip, br")
         with pytest.raises(ResponseTooLarge):
             list(decoded(decoder, [brotli.compress(empty, quality=5)]))
@@ -176,13 +176,6 @@ class TestBounds:
         assert sum(map(len, decoded(made("gzip"), [gzip.compress(rows)]))) == len(rows)
 
     def test_zstd_may_not_reserve_more_than_rfc_9659_allows(self) -> None:
-        wide = zstd.compress(
-            NOISE,
-            options={
-                zstd.CompressionParameter.window_log: 24,
-                zstd.CompressionParameter.content_size_flag: 0,
-            },
-        )
         packer = zstd.ZstdCompressor(options={zstd.CompressionParameter.window_log: 24})
         wide = packer.compress(NOISE) + packer.flush()
         with pytest.raises(DecodeError, match="memory"):
