@@ -144,6 +144,7 @@ _HOMES = {
             "ProxyError",
             "ReadTimeout",
             "RequestException",
+            "RequestsDependencyWarning",
             "SSLError",
             "Timeout",
             "TooManyRedirects",

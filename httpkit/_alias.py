@@ -51,8 +51,9 @@ _LOADED_WITH_IT = (
 class RequestsAlias:
     """The alias as it is in force. `undo()` ends it, and so does leaving a `with` block."""
 
-    def __init__(self, aliases: ModuleAliases | None = None) -> None:
+    def __init__(self, aliases: ModuleAliases | None = None, version: str = "") -> None:
         self._aliases = aliases
+        self._version = version
 
     def undo(self) -> None:
         """End the alias: `import requests` means requests again.
@@ -63,6 +64,7 @@ class RequestsAlias:
         aliases, self._aliases = self._aliases, None
         if aliases is not None:
             aliases.remove()
+            vars(import_module(_PACKAGE))["__version__"] = self._version
 
     def __enter__(self: Self) -> Self:
         return self
@@ -74,7 +76,9 @@ class RequestsAlias:
 def alias_requests() -> RequestsAlias:
     """Make `import requests`, and of its submodules, give httpkit's: the same objects under both names.
 
-    Calling it again changes nothing. Raises RuntimeError when the real requests is imported already.
+    While it is in force, `__version__` of the module is the number of the requests release whose interface
+    this is, because libraries refuse a requests that is older than they know. Calling it again changes
+    nothing. Raises RuntimeError when the real requests is imported already.
     """
     package = import_module(_PACKAGE)
     if sys.modules.get(_NAME) is package:
@@ -87,12 +91,19 @@ def alias_requests() -> RequestsAlias:
         )
     aliases = ModuleAliases({_NAME: _PACKAGE})
     aliases.install()
+    alias = RequestsAlias(aliases, package.__version__)
     try:
         _load(package.__all__)
     except BaseException:
-        aliases.remove()
+        alias.undo()
         raise
-    return RequestsAlias(aliases)
+    vars(package)["__version__"] = _interface(package.__build__)
+    return alias
+
+
+def _interface(build: int) -> str:
+    """The number of the requests release whose interface this is: 0x023402 is 2.34.2."""
+    return ".".join(f"{part:x}" for part in build.to_bytes(3, "big"))
 
 
 def _load(names: list[str]) -> None:

@@ -113,10 +113,12 @@ def effective_proxies(
             return effective
         effective.update({key: value for key, value in explicit.items() if value is not None})
     if trust_env and not (explicit and _speaks_about(url, explicit)):
-        for key, value in get_environ_proxies(
-            url, no_proxy=explicit.get("no_proxy") if explicit else None
-        ).items():
+        environment = get_environ_proxies(url, no_proxy=explicit.get("no_proxy") if explicit else None)
+        for key, value in environment.items():
             effective.setdefault(key, value)
+        if "all" in environment:
+            # Subclasses look for the scheme of the URL.
+            effective.setdefault(url.partition(":")[0].lower(), environment["all"])
     if effective:
         effective.as_made = dict(effective)
     return effective

@@ -32,6 +32,7 @@ from urllib3.util.retry import Retry
 
 from ._bounds import Bounds
 from ._environment import select_proxy
+from ._late import late_names
 from ._message import bodies, credentials, urls
 from ._message.charsets import get_encoding_from_headers
 from ._wire import errors, pools, tls
@@ -74,6 +75,20 @@ __all__ = [
     "_SSLError",
     "proxy_from_url",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = late_names(
+        __name__,
+        {
+            ".exceptions": "ConnectTimeout ConnectionError InvalidHeader InvalidSchema InvalidURL ProxyError "
+            "ReadTimeout RetryError SSLError",
+            "._message.urls": "get_auth_from_url prepend_scheme_if_needed urldefragauth",
+            ".auth": "_basic_auth_str",
+            "._compat": "DEFAULT_CA_BUNDLE_PATH basestring",
+            "urllib.parse": "urlparse",
+            "urllib3.util": "parse_url",
+        },
+    )
 
 DEFAULT_POOLBLOCK = False
 DEFAULT_POOLSIZE = 10
@@ -619,6 +634,9 @@ def _proxy_url(proxy: str) -> str:
     url = urls.prepend_scheme_if_needed(proxy, "http")
     scheme = url.partition(":")[0]
     shown = urls.redact(proxy)
+    given, colon, rest = proxy.strip().partition(":")
+    if colon and given.lower() in _PROXY_SCHEMES and not rest.startswith("//") and not rest.isdigit():
+        raise InvalidProxyURL(f"the proxy URL {shown!r} is malformed: after its scheme come two slashes")
     if scheme not in _PROXY_SCHEMES:
         raise InvalidProxyURL(
             f"the proxy URL {shown!r}: a proxy's scheme is one of {', '.join(_PROXY_SCHEMES)}"

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from . import _digest
+from ._late import late_names
 from ._message import bodies, credentials, urls
 from ._message.fields import parse_challenges
 from .cookies import extract_cookies_to_jar, get_cookie_header
@@ -33,6 +34,17 @@ __all__ = [
     "HTTPDigestAuth",
     "HTTPProxyAuth",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = late_names(
+        __name__,
+        {
+            "._message.fields": "parse_dict_header",
+            "base64": "b64encode",
+            "builtins": "str",
+            "urllib.parse": "urlparse",
+        },
+    )
 
 CONTENT_TYPE_FORM_URLENCODED = "application/x-www-form-urlencoded"
 CONTENT_TYPE_MULTI_PART = "multipart/form-data"

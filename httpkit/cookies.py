@@ -17,9 +17,10 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from http.cookiejar import Cookie, CookieJar, CookiePolicy
 from http.cookies import Morsel
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ._cookie_policy import MockRequest, MockResponse, RFC6265Policy, stored_cookie
+from ._late import late_names
 from ._message.set_cookie import cookie_date, read_set_cookie
 from .exceptions import InvalidHeader
 
@@ -39,6 +40,15 @@ __all__ = [
     "morsel_to_cookie",
     "remove_cookie_by_name",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = late_names(
+        __name__,
+        {
+            "http": "cookielib=cookiejar",
+            "urllib.parse": "urlparse urlunparse",
+        },
+    )
 
 _Jar = TypeVar("_Jar", bound=CookieJar)
 _NEVER = float("inf")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, Union, cast, 
 
 from . import hooks as _hooks
 from ._bounds import Bounds
+from ._late import late_names
 from ._message import bodies, charsets, credentials, dates, fields, grammar, lines, typed, urls
 from ._message.bodies import iter_slices
 from ._wire import errors
@@ -60,6 +61,24 @@ __all__ = [
     "RequestHooksMixin",
     "Response",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = late_names(
+        __name__,
+        {
+            ".exceptions": "ChunkedEncodingError ConnectionError ContentDecodingError InvalidJSONError InvalidURL "
+            "MissingSchema SSLError",
+            ".hooks": "default_hooks",
+            ".structures": "to_key_val_list",
+            "._message.bodies": "guess_filename super_len",
+            "._message.charsets": "guess_json_utf stream_decode_response_unicode",
+            "._message.fields": "check_header_validity parse_header_links",
+            "._message.urls": "get_auth_from_url requote_uri",
+            "collections.abc": "Mapping",
+            "http": "cookielib=cookiejar",
+            "urllib.parse": "urlencode urlsplit urlunparse",
+        },
+    )
 
 HookType = Callable[..., Any]
 AuthType = Union[tuple[str, str], "Callable[[PreparedRequest], PreparedRequest]", None]

@@ -20,6 +20,7 @@ from . import _pipeline, redirects
 from ._bounds import Bounds
 from ._defaults import default_headers
 from ._environment import get_netrc_auth, select_proxy
+from ._late import late_names
 from ._message import credentials, urls
 from ._pipeline import Drain, Effect, Hop, RunHooks, Send
 from ._settings import (
@@ -70,6 +71,24 @@ __all__ = [
     "merge_setting",
     "session",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = late_names(
+        __name__,
+        {
+            ".exceptions": "ChunkedEncodingError ContentDecodingError TooManyRedirects",
+            ".structures": "CaseInsensitiveDict to_key_val_list",
+            ".status_codes": "codes",
+            ".auth": "_basic_auth_str",
+            "._compat": "to_native_string",
+            "._environment": "DEFAULT_PORTS get_environ_proxies resolve_proxies should_bypass_proxies",
+            "._message.bodies": "rewind_body",
+            "._message.urls": "get_auth_from_url requote_uri",
+            "collections.abc": "MutableMapping",
+            "http": "cookielib=cookiejar",
+            "urllib.parse": "urljoin urlparse",
+        },
+    )
 
 preferred_clock = time.perf_counter
 
@@ -332,10 +351,10 @@ class Session(SessionRedirectMixin):
             settings["timeout"] = timeout
         return self.send(prepared, allow_redirects=allow_redirects, **settings)
 
-    def get(self, url: str | bytes, **kwargs: Any) -> Response:
+    def get(self, url: str | bytes, params: ParamsType = None, **kwargs: Any) -> Response:
         """Send GET; keywords as for `request`."""
         kwargs.setdefault("allow_redirects", True)
-        return self.request("GET", url, **kwargs)
+        return self.request("GET", url, params=params, **kwargs)
 
     def options(self, url: str | bytes, **kwargs: Any) -> Response:
         """Send OPTIONS; keywords as for `request`."""
@@ -495,10 +514,11 @@ class Session(SessionRedirectMixin):
         without a port covers every port of its host. Longer prefixes are asked first.
         """
         self.adapters[prefix] = adapter
+        # Programs also put a dict of their own there.
         for shorter in sorted(
             (one for one in self.adapters if len(one) < len(prefix)), key=len, reverse=True
         ):
-            self.adapters.move_to_end(shorter)
+            self.adapters[shorter] = self.adapters.pop(shorter)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: getattr(self, name, None) for name in self.__attrs__}

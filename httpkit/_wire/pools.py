@@ -18,6 +18,7 @@ from functools import lru_cache
 from http.client import HTTPException
 from typing import Any
 
+from urllib3._collections import RecentlyUsedContainer
 from urllib3.connection import HTTPConnection as _HTTPConnection
 from urllib3.connection import HTTPSConnection as _HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool as _HTTPConnectionPool
@@ -295,11 +296,12 @@ def pool_manager(count: int, maxsize: int, block: bool, **settings: Any) -> Pool
 
 def close(manager: Any) -> None:
     """Close what *manager* keeps open. It may be used again, and pools that are in use meanwhile go on."""
-    known: Any = getattr(manager, "pools", {})
-    for key in list(known.keys()):
-        retire = getattr(known.get(key), "retire", None)
-        if retire is not None:
-            retire()
+    known = getattr(manager, "pools", None)
+    if isinstance(known, RecentlyUsedContainer):
+        for key in known.keys():
+            retire = getattr(known.get(key), "retire", None)
+            if retire is not None:
+                retire()
     manager.clear()
 
 
@@ -307,7 +309,8 @@ def proxy_manager(
     url: str, headers: dict[str, str], count: int, maxsize: int, block: bool, **settings: Any
 ) -> ProxyManager:
     """The same by way of the HTTP proxy at *url*, which gets *headers* with each request or tunnel."""
-    manager = ProxyManager(
+    # By urllib3's own function, so that a ProxyManager that a test puts there is the one that is made.
+    manager = proxy_from_url(
         url, proxy_headers=headers, num_pools=count, maxsize=maxsize, block=block, **settings
     )
     manager.pool_classes_by_scheme = _POOLS

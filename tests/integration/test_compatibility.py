@@ -13,7 +13,7 @@ import urllib3
 
 import httpkit
 from httpkit import exceptions
-from tests.servers import Authority, RecordingServer, Reply
+from tests.servers import READ_REQUEST, Authority, RawServer, RecordingServer, Reply
 
 CITED = re.compile(r"`(\w+/test_\w+\.py)::(test_\w+)`")
 
@@ -64,6 +64,24 @@ def test_verify_false_on_the_session_beats_a_bundle_in_the_environment(
         assert session.get(https_server.url).ok
         session.verify = ca.file
         assert session.get(https_server.url).ok
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n", id="broken off"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc", id="two lengths"
+        ),
+    ],
+)
+def test_a_head_that_cannot_be_read_is_a_malformed_response(
+    answer: bytes, serve_raw: Callable[..., RawServer]
+) -> None:
+    server = serve_raw([READ_REQUEST, answer])
+    with pytest.raises(exceptions.MalformedResponse) as caught:
+        httpkit.get(server.url)
+    assert isinstance(caught.value, ConnectionError)
 
 
 @pytest.mark.parametrize(

@@ -463,6 +463,8 @@ class TestProxies:
         [
             "http://",
             "http:///path",
+            "http:/p.test:3128",
+            "HTTPS:user:hunter2@p.test:3128",
             "http://user:hunter2@",
             "http://user:hunter2@p.test:port",
             "ftp://user:hunter2@p.test",

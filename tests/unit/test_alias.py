@@ -94,6 +94,25 @@ def test_the_rooms_are_in_sys_modules_without_being_imported_by_name(run):
     assert run(program) == "True"
 
 
+def test_the_version_is_that_of_the_requests_whose_interface_this_is_until_the_alias_ends(run):
+    """Libraries compare it as text and refuse a requests that is too old for them."""
+    program = """
+import httpkit.compat
+own = httpkit.__version__
+alias = httpkit.compat.alias_requests()
+import requests.__version__, requests
+print(requests.__version__, f"{requests.__build__:x}")
+assert isinstance(requests.__version__, str) and requests.__version__ > "2.0.0"
+again = httpkit.compat.alias_requests()
+again.undo()
+assert requests.__version__ > "2.0.0"
+assert requests.utils.default_user_agent() == f"httpkit/{own}"
+alias.undo()
+print(httpkit.__version__ == own)
+"""
+    assert run(program).split() == ["2.34.2", "23402", "True"]
+
+
 def test_a_name_can_be_patched_by_its_path(run):
     program = (
         ALIASED

@@ -251,6 +251,14 @@ def test_an_unknown_protection_is_not_answered():
     assert _digest.authorization(offered, "u", "p", Use("GET", "/", 1, "c")) is None
 
 
+def test_algorithm_qop_and_nc_are_not_quoted():
+    """RFC 7616 §3.4: they must not be, whatever others send."""
+    offered = challenge('Digest realm="r", nonce="n", qop="auth", algorithm=MD5, opaque="o"')
+    answer = _digest.authorization(offered, "u", "p", Use("GET", "/", 1, "c", body=None))
+    assert answer is not None
+    assert ", algorithm=MD5, qop=auth, nc=0000000" in answer
+
+
 def test_an_unknown_algorithm_is_not_answered():
     offered = challenge('Digest realm="r", nonce="n", algorithm=ROT13')
     assert _digest.authorization(offered, "u", "p", Use("GET", "/", 1, "c")) is None

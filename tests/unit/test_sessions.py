@@ -402,6 +402,14 @@ class TestMounts:
         assert session.get_adapter(URL) is other
         assert len(session.adapters) == 3
 
+    def test_a_program_may_put_a_dict_of_its_own_in_place_of_the_mounts(self) -> None:
+        session = Session()
+        one, other = Memory(), Memory()
+        session.adapters = {"http://": one}  # type: ignore[assignment]  # a plain dict, which requests takes too
+        session.mount(URL, other)
+        assert list(session.adapters) == [URL, "http://"]
+        assert session.get_adapter(URL) is other
+
     @pytest.mark.parametrize(
         ("url", "hint"),
         [

@@ -202,6 +202,15 @@ class TestEffectiveProxies:
         effective = effective_proxies(HERE, {key: "http://call.test"}, None, trust_env=True)
         assert effective == {key: "http://call.test"}
 
+    def test_a_proxy_for_all_schemes_is_there_by_the_scheme_of_the_url_too(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("all_proxy", "http://environment.test")
+        effective = effective_proxies(HERE, None, None, trust_env=True)
+        assert effective == dict.fromkeys(("all", "http"), "http://environment.test")
+        monkeypatch.setenv("http_proxy", "http://its.test")
+        assert effective_proxies(HERE, None, None, trust_env=True)["http"] == "http://its.test"
+
     def test_an_untrusted_environment_is_not_read(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("http_proxy", "http://environment.test")
         assert effective_proxies(HERE, None, None, trust_env=False) == {}

@@ -203,6 +203,12 @@ READING: list[tuple[str, Any, type[Exception], str]] = [
         "ended early, after 3 bytes, with 7 to come",
     ),
     (
+        "long",
+        _aborted(theirs.IncompleteRead(37, -35)),
+        ours.ChunkedEncodingError,
+        "has 37 bytes, 35 more than its Content-Length says (IncompleteRead)",
+    ),
+    (
         "short in http.client",
         http.client.IncompleteRead(b"abc", 7),
         ours.ChunkedEncodingError,
