@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from urllib3.exceptions import (
     ClosedPoolError,
     ConnectTimeoutError,
+    EmptyPoolError,
     LocationValueError,
     MaxRetryError,
     NewConnectionError,
@@ -143,9 +144,10 @@ class HTTPAdapter(BaseAdapter):
     """Sends by HTTP and HTTPS over pooled connections, directly or through a proxy.
 
     *pool_connections* is how many origins have connections kept, *pool_maxsize* how many of each;
-    *pool_block* makes calls wait rather than open more. *max_retries* is how often connecting is tried
-    again, or a `urllib3.Retry` that says what else is. *timeout* is for calls that give none; by default 10
-    s to connect and 60 s between receives.
+    *pool_block* makes calls wait rather than open more, for *pool_timeout* seconds. A connection that has been idle
+    for *keepalive_expiry* seconds is not used again. For both None means for ever. *max_retries* is how often
+    connecting is tried again, or a `urllib3.Retry` that says what else is. *timeout* is for calls that give
+    none; by default 10 s to connect and 60 s between receives.
 
     *max_response_size* is how many bytes a body may have, content codings removed, and
     *max_decompression_ratio* how many times the bytes on the wire, 500 by default; None is no limit. A call
@@ -172,6 +174,7 @@ class HTTPAdapter(BaseAdapter):
         "_bounds",
         "_codec_limits",
         "_on_interim",
+        "_idle_settings",
     ]
 
     max_retries: Retry
@@ -189,6 +192,7 @@ class HTTPAdapter(BaseAdapter):
     _bounds: Bounds | None = None
     _codec_limits: Limits | None = None
     _on_interim: Callable[[int, CaseInsensitiveDict[str]], object] | None = None
+    _idle_settings: Mapping[str, float | None] = _NOTHING
 
     def __init__(
         self,
@@ -202,6 +206,8 @@ class HTTPAdapter(BaseAdapter):
         max_decompression_ratio: float | Unset | None = UNSET,
         limits: Limits | None = None,
         on_interim: Callable[[int, CaseInsensitiveDict[str]], object] | None = None,
+        keepalive_expiry: float | None = pools.KEEPALIVE_EXPIRY,
+        pool_timeout: float | None = DEFAULT_POOL_TIMEOUT,
         source_address: tuple[str, int] | None = None,
         socket_options: Sequence[tuple[int, int, int | bytes]] | None = None,
         blocksize: int | None = None,
@@ -238,6 +244,7 @@ class HTTPAdapter(BaseAdapter):
         self._codec_limits = limits
         self._on_interim = on_interim
         self._extra_settings = {name: value for name, value in given.items() if value is not None}
+        self._idle_settings = {"keepalive_expiry": keepalive_expiry, "pool_timeout": pool_timeout}
         self._pool_connections = pool_connections
         self._pool_maxsize = pool_maxsize
         self._pool_block = pool_block
@@ -267,7 +274,9 @@ class HTTPAdapter(BaseAdapter):
         self._pool_connections = connections
         self._pool_maxsize = maxsize
         self._pool_block = block
-        self.poolmanager = pools.pool_manager(connections, maxsize, block, **pool_kwargs)
+        self.poolmanager = pools.pool_manager(
+            connections, maxsize, block, **self._idle_settings, **pool_kwargs
+        )
 
     def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
         """The pool manager for calls through the proxy at the URL *proxy*, made when it is first asked for.
@@ -285,9 +294,13 @@ class HTTPAdapter(BaseAdapter):
         address = urls.urldefragauth(proxy)
         if proxy.lower().startswith("socks"):
             username, password = urls.get_auth_from_url(proxy)
-            manager = pools.socks_manager(address, username or None, password or None, *size, **settings)
+            manager = pools.socks_manager(
+                address, username or None, password or None, *size, **self._idle_settings, **settings
+            )
         else:
-            manager = pools.proxy_manager(address, self.proxy_headers(proxy), *size, **settings)
+            manager = pools.proxy_manager(
+                address, self.proxy_headers(proxy), *size, **self._idle_settings, **settings
+            )
         # Two threads may have made one each; both use that of the first.
         return self.proxy_manager.setdefault(proxy, manager)
 
@@ -489,7 +502,7 @@ class HTTPAdapter(BaseAdapter):
                 rewind=lambda: _rewound(request),
             )
         except (_HTTPError, OSError) as error:
-            if isinstance(error, RequestException):
+            if isinstance(error, (RequestException, EmptyPoolError, ClosedPoolError)):
                 raise
             # As urlopen would say it, since programs look at the reason of the error that they are given.
             self.max_retries.increment(request.method, target, error=cast(Exception, error), _pool=conn)

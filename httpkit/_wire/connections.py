@@ -9,13 +9,11 @@ decided in `pools`.
 from __future__ import annotations
 
 import io
-import os
 import select
 import socket
 import ssl
-import stat
-import time
-from collections.abc import Callable, Iterable, Iterator
+import weakref
+from collections.abc import Callable
 from contextlib import nullcontext
 from functools import lru_cache
 from http import client
@@ -28,11 +26,18 @@ from urllib3.util.ssl_ import resolve_cert_reqs
 from urllib3.util.wait import wait_for_read
 
 from .._message import urls
-from ..exceptions import InvalidHeader, RequestException
-from . import http11, tls
+from . import http11, sending, tls
 from .response import RECEIVE_SIZE, BodyReader, WireResponse
+from .sending import UnfinishedBody, framing
 
-__all__ = ["HTTPConnection", "HTTPSConnection", "UnfinishedBody", "framing", "socks_connection_classes"]
+__all__ = [
+    "HTTPConnection",
+    "HTTPSConnection",
+    "UnfinishedBody",
+    "forsake",
+    "framing",
+    "socks_connection_classes",
+]
 
 #: Attributes of a connection that urllib3 would apply to its context, by the names that `tls.Settings` has
 #: too.
@@ -44,18 +49,11 @@ _MAX_INTERIM = 100
 _MAX_LINE = 65536
 #: A body up to this size goes out in one send with the head.
 _JOINED = 65_536
-#: Bytes read from a file, and handed to the kernel, at a time.
-_BLOCK = 65_536
-_SLICE = 4_194_304
-
-_HUNG_UP = (BrokenPipeError, ConnectionResetError, ConnectionAbortedError, ssl.SSLEOFError)
+#: What urllib3 says when nobody has said how much of a file to read at a time.
+_THEIR_BLOCK = 16_384
 
 # Linux has poll() everywhere; where it is missing, or replaced by a cooperative scheduler, select() serves.
 _poll = getattr(select, "poll", None)
-
-
-class UnfinishedBody(RequestException, ValueError):
-    """The body of a request has another length than its Content-Length says."""
 
 
 class _Message(client.HTTPResponse):
@@ -83,77 +81,108 @@ class _Message(client.HTTPResponse):
 
 
 class _Lease:
-    """The exchange that a connection carries: lets its response read, and takes the connection back
-    afterwards.
+    """The exchange that a connection carries: lets its response read, and gives the connection back to
+    *pool* afterwards, once.
+
+    It may end in a finaliser, at any point of any thread, and so takes no lock.
     """
 
-    __slots__ = ("_connection", "_ended", "_pool", "_reusable")
+    __slots__ = ("_connection", "_disowned", "_open", "_pool", "_sock")
 
     def __init__(self, connection: HTTPConnection, pool: Any) -> None:
         self._connection = connection
         self._pool = pool
-        self._ended = False
-        self._reusable = False
+        self._sock: Any = None
+        self._disowned = False
+        # There until the exchange has ended: of all who delete it one succeeds, whatever the thread.
+        self._open = True
+
+    def begin(self, sock: Any) -> None:
+        """From now on the answer is read from *sock*, and never from another one of the same connection."""
+        self._sock = sock
+        self._connection.is_busy = True
+
+    @property
+    def has_ended(self) -> bool:
+        return not hasattr(self, "_open")
 
     def receive(self, size: int) -> bytes:
         try:
-            return cast(bytes, self._connection.sock.recv(size))
+            return cast(bytes, self._sock.recv(size))
         except OSError as error:
             raise self._broken(error) from error
 
     def receive_into(self, buffer: memoryview) -> int:
         try:
-            return cast(int, self._connection.sock.recv_into(buffer))
+            return cast(int, self._sock.recv_into(buffer))
         except OSError as error:
             raise self._broken(error) from error
 
     def _broken(self, error: OSError) -> Exception:
         """urllib3's error for *error*: those who read `raw` expect these."""
-        connection = self._connection
         if isinstance(error, TimeoutError):
-            limit = connection.sock.gettimeout() if connection.sock is not None else None
-            return ReadTimeoutError(self._pool or connection, "", f"Read timed out. (read timeout={limit})")  # type: ignore[arg-type]
+            text = f"Read timed out. (read timeout={self._sock.gettimeout()})"
+            return ReadTimeoutError(self._pool or self._connection, "", text)  # type: ignore[arg-type]
+        if isinstance(error, ssl.SSLEOFError):
+            return ProtocolError(
+                "The connection ended without the goodbye of TLS: the body may be cut", error
+            )
         if isinstance(error, ssl.SSLError):
             return SSLError(error)
         return ProtocolError(f"Connection broken: {error!r}", error)
 
     def fileno(self) -> int:
-        sock = self._connection.sock
-        if self._ended or sock is None:
+        if self.has_ended:
             raise OSError("the response has no connection any more")
-        return cast(int, sock.fileno())
+        return cast(int, self._sock.fileno())
 
     def give_back(self, *, reusable: bool) -> None:
-        if self._ended:
+        try:
+            del self._open
+        except AttributeError:
             return
-        self._ended = True
-        self._reusable = reusable
-        if not reusable:
-            self._connection.close()
+        connection = self._connection
+        connection.is_busy = False
+        if self._disowned or not reusable:
+            connection.close()
         if self._pool is not None:
-            self._return()
+            self._pool._put_conn(connection)
 
     def belongs_to(self, pool: Any) -> None:
+        if self._disowned:
+            return
         known, self._pool = self._pool, pool
-        if known is None and self._ended:
-            self._return()
+        if known is None and self.has_ended:
+            pool._put_conn(self._connection)
 
-    def _return(self) -> None:
-        self._connection.idle_since = time.monotonic()
-        self._pool._put_conn(self._connection)
+    def disown(self) -> None:
+        """Let the caller give the connection back."""
+        self._disowned = True
 
     @property
     def connection(self) -> Any:
         return self._connection
 
     def makefile(self) -> io.BufferedReader:
-        return cast(io.BufferedReader, self._connection.sock.makefile("rb"))
+        return cast(io.BufferedReader, self._sock.makefile("rb"))
 
     def detach(self) -> socket.socket:
-        connection = self._connection
-        sock, connection.sock = connection.sock, None
+        self._connection.sock = None
         self.give_back(reusable=False)
-        return cast(socket.socket, sock)
+        return cast(socket.socket, self._sock)
+
+
+#: Those that may be open.
+_connections: weakref.WeakSet[HTTPConnection] = weakref.WeakSet()
+
+
+def forsake() -> None:
+    """After a fork: close the child's copies of all sockets. The parent's are not touched by that."""
+    for connection in list(_connections):
+        sock = connection.sock
+        if sock is not None:
+            # Not connection.close(): who reads from it still shall be told that it is closed.
+            sock.close()
 
 
 class HTTPConnection(_HTTPConnection):
@@ -161,8 +190,11 @@ class HTTPConnection(_HTTPConnection):
 
     response_class = _Message
     limits = http11.DEFAULT_LIMITS
-    #: When the last exchange ended, by `time.monotonic()`.
+    #: When the last exchange ended, by the clock of the pool.
     idle_since = 0.0
+    #: True while an answer is being read, and True when urllib3 gives the connection back by itself.
+    is_busy = False
+    is_returned_by_caller = False
     #: True once anything of the current request may have reached the server, and once all of it was sent.
     began_sending = False
     sent_all = False
@@ -170,7 +202,8 @@ class HTTPConnection(_HTTPConnection):
     began_receiving = False
     #: Sees the head of each interim response: 103 Early Hints above all.
     on_interim: Callable[[http11.Head], None] | None = None
-    _asked: tuple[str, str, _Early] | None = None
+    _asked: tuple[str, str, _Early] | OSError | None = None
+    _asked_to_close = False
     _poller: Any = None
     _polled: Any = None
 
@@ -181,24 +214,14 @@ class HTTPConnection(_HTTPConnection):
         """
         if self.sock is None:
             return False
-        if not self._has_input():
-            return True
-        # What waits may be a record of TLS alone, such as a session ticket.
-        return isinstance(self.sock, ssl.SSLSocket) and self._receive_waiting() is None
-
-    def _receive_waiting(self) -> bytes | None:
-        """What has arrived, empty at the end of the connection; None when there is nothing for us yet."""
-        sock = self.sock
-        timeout = sock.gettimeout()
-        sock.settimeout(0)
         try:
-            return cast(bytes, sock.recv(RECEIVE_SIZE))
-        except (BlockingIOError, ssl.SSLWantReadError):
-            return None
-        except OSError:
-            return b""
-        finally:
-            sock.settimeout(timeout)
+            # What waits may be a record of TLS alone, such as a session ticket.
+            return not self._has_input() or (
+                isinstance(self.sock, ssl.SSLSocket) and sending.receive_waiting(self.sock) is None
+            )
+        except (OSError, ValueError):
+            # Somebody has closed the socket by hand.
+            return False
 
     def _has_input(self) -> bool:
         sock = self.sock
@@ -216,17 +239,23 @@ class HTTPConnection(_HTTPConnection):
         self._poller = self._polled = None
         super().close()
 
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        _connections.add(self)
+
+    def lease(self, pool: Any) -> _Lease:
+        """The right to one exchange, with whose end *pool* gets the connection back."""
+        return _Lease(self, pool)
+
     def exchange(
-        self, method: str, target: str, fields: list[tuple[str, Any]], body: Any, *, pool: Any = None
+        self, method: str, target: str, fields: list[tuple[str, Any]], body: Any, lease: _Lease
     ) -> WireResponse:
         """Send one request on the open connection and read the head of its answer.
 
-        *fields* are complete, Host and framing included. *pool* gets the connection back with the last byte
-        of the body. The caller closes the connection after an error.
+        *fields* are complete, Host and framing included. *lease* ends with the last byte of the body; after
+        an error the caller ends it.
         """
-        early = self._send(method, target, fields, body)
-        self.sent_all = True
-        return self._read_head(method, target, pool, early)
+        return self._read_head(method, target, lease, self._send(method, target, fields, body))
 
     def request(self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any) -> None:
         """Send one request, for urllib3's `urlopen`: a Host that *headers* lack is added, and the framing
@@ -241,17 +270,29 @@ class HTTPConnection(_HTTPConnection):
         if "host" not in names:
             fields.insert(0, ("Host", self._host_field(url)))
         if "content-length" not in names and "transfer-encoding" not in names:
-            fields += framing(body, method, chunked=bool(options.get("chunked")))
-        self._asked = (method, url, self._send(method, url, fields, body))
+            fields += sending.framing(body, method, chunked=bool(options.get("chunked")))
+        self._asked = None
+        try:
+            self._asked = (method, url, self._send(method, url, fields, body))
+        except OSError as error:
+            # urllib3 goes on after a broken pipe, to see whether there is an answer in spite of it.
+            self._asked = error
+            raise
 
     def getresponse(self) -> Any:  # a WireResponse, which is no http.client response
         """The answer to what `request` sent."""
-        if self._asked is None:
+        asked, self._asked = self._asked, None
+        if asked is None:
             raise client.ResponseNotReady("no request was sent on this connection")
-        (method, url, early), self._asked = self._asked, None
+        if isinstance(asked, OSError):
+            raise asked
+        method, url, early = asked
         if self.sock is not None:
             self.sock.settimeout(self.timeout)
-        return self._read_head(method, url, None, early)
+        lease = self.lease(None)
+        if self.is_returned_by_caller:
+            lease.disown()
+        return self._read_head(method, url, lease, early)
 
     def set_tunnel(self, host: str, *args: Any, **kwargs: Any) -> None:
         """As urllib3's. An IPv6 address is in brackets with every version of it (RFC 9112 §3.2.3)."""
@@ -276,16 +317,26 @@ class HTTPConnection(_HTTPConnection):
         """
         self.began_sending = self.sent_all = self.began_receiving = False
         head = http11.encode_head(method, target, fields)
+        lower = head.lower()
+        self._asked_to_close = b"close" in lower and sending.says_close(fields)
         if body is None:
+            if b"\r\ncontent-length:" in lower or b"\r\ntransfer-encoding:" in lower:
+                head += sending.empty_body(fields)
             return self._send_at_once(head)
-        length, chunked = _framing_of(fields)
+        length, chunked = sending.framing_of(fields)
         if isinstance(body, str):
             body = body.encode("utf-8")
+        elif isinstance(body, memoryview):
+            body = body.cast("B") if body.contiguous else body.tobytes()
         if isinstance(body, (bytes, bytearray, memoryview)) and not chunked:
-            if length is not None and len(body) != length:
+            if len(body) != (length or 0):
                 raise UnfinishedBody(f"the body has {len(body)} bytes, and Content-Length says {length}")
             if len(body) <= _JOINED:
                 return self._send_at_once(head + body)
+        elif length is None and not chunked:
+            raise UnfinishedBody(
+                "the body has neither Content-Length nor Transfer-Encoding: it would have no end"
+            )
         return self._send_long(head, body, length, chunked)
 
     def _send_at_once(self, message: bytes) -> _Early:
@@ -296,103 +347,55 @@ class HTTPConnection(_HTTPConnection):
         if sent < len(message):
             try:
                 sock.sendall(memoryview(message)[sent:])
-            except _HUNG_UP:
-                answer = self._answer_in_spite(None)
-                if answer is None:
+            except sending.HUNG_UP:
+                early = self._listen()
+                heard = sending.hear_in_spite(sock, early)
+                self.began_receiving = early.began
+                if not heard:
                     raise
-                return answer
+                return early
+        self.sent_all = True
         return None
 
     def _send_long(self, head: bytes, body: Any, length: int | None, chunked: bool) -> _Early:
-        """Write a body piece by piece, and stop as soon as the server answers without waiting for the rest
-        (RFC 9112 §9.5).
+        """Write head and body, and stop as soon as the server declines without waiting for the rest (RFC 9112
+        §9.5).
         """
-        reader: _Early = None
-        self._send_at_once(head)
+        early = self._send_at_once(head)
+        if early is not None:
+            return early
+        self.sent_all = False
+        early = self._listen()
+        block = sending.BLOCK if self.blocksize == _THEIR_BLOCK else self.blocksize
         try:
-            if length and not chunked and _can_sendfile(self.sock, body):
-                pieces = self._sendfile(body, length)
-            else:
-                pieces = self._send_pieces(body, length, chunked)
-            for _ in pieces:
-                waiting = self._receive_waiting() if self._has_input() else None
-                if waiting is not None:
-                    reader = self._early_answer(reader, waiting)
-                    if reader.is_final:
-                        return reader
-        except _HUNG_UP:
-            answer = self._answer_in_spite(reader)
-            if answer is None:
-                raise
-            return answer
-        return reader
+            self.sent_all = sending.Upload(self.sock, early, block).send(body, length, chunked)
+        finally:
+            self.began_receiving = early.began
+        return early
 
-    def _send_pieces(self, body: Any, length: int | None, chunked: bool) -> Iterator[None]:
-        """Send the pieces of *body*, framed, one at each step; stops short of what Content-Length does not
-        cover.
-        """
-        sock, left = self.sock, length
-        for piece in _pieces(body):
-            if not piece:
-                continue
-            if chunked:
-                before, after = http11.encode_chunk(piece)
-                sock.sendall(b"".join((before, piece, after)))
-            else:
-                if left is not None:
-                    left -= len(piece)
-                    if left < 0:
-                        raise UnfinishedBody(
-                            f"the body is longer than the {length} bytes that Content-Length says"
-                        )
-                sock.sendall(piece)
-            yield
-        if chunked:
-            sock.sendall(b"0\r\n\r\n")
-        elif left:
-            raise UnfinishedBody(f"the body ended {left} bytes before the {length} that Content-Length says")
-
-    def _sendfile(self, file: Any, length: int) -> Iterator[None]:
-        """Let the kernel copy *file* to the socket, some mebibytes at each step."""
-        offset, left = file.tell(), length
-        while left:
-            sent = self.sock.sendfile(file, offset, min(left, _SLICE))
-            if not sent:
-                raise UnfinishedBody(
-                    f"the file ended {left} bytes before the {length} that Content-Length says"
-                )
-            offset += sent
-            left -= sent
-            yield
+    def _listen(self) -> sending.EarlyAnswer:
+        return sending.EarlyAnswer(http11.HeadReader(self.limits, self.on_interim))
 
     # -- receiving
 
-    def _early_answer(self, reader: _Early, data: bytes) -> _EarlyAnswer:
-        reader = reader or _EarlyAnswer(http11.HeadReader(self.limits, self.on_interim))
-        reader.feed(data)
-        self.began_receiving = self.began_receiving or bool(data)
-        return reader
-
-    def _answer_in_spite(self, reader: _Early) -> _Early:
-        """The answer of a server that took no more of the request; None when there is none, and the error
-        stands.
-        """
-        try:
-            while reader is None or not reader.is_final:
-                reader = self._early_answer(reader, self.sock.recv(RECEIVE_SIZE))
-        except OSError:
-            return None
-        return reader if reader.found is not None else None
-
-    def _read_head(self, method: str, target: str, pool: Any, early: _Early) -> WireResponse:
+    def _read_head(self, method: str, target: str, lease: _Lease, early: _Early) -> WireResponse:
         found = early.found if early is not None else None
         if found is None:
             found = self._receive_head(early.reader if early is not None else None)
         head, rest = found
         body = http11.body_of(head, method, self.limits)
-        lease = _Lease(self, pool)
-        # A request that was not sent to its end leaves a connection that nobody can use.
-        persistent = (early is None or not early.is_final) and http11.is_persistent(head)
+        # A request that was not sent to its end leaves a connection that nobody can use, and so does a tunnel.
+        persistent = (
+            self.sent_all
+            and not self._asked_to_close
+            and method != "CONNECT"
+            and http11.is_persistent(head)
+            and not isinstance(body, http11.UntilCloseBody)
+        )
+        if isinstance(body, http11.UntilCloseBody) and isinstance(self.sock, ssl.SSLSocket):
+            # Its end is the end of the connection, and TLS can tell that from an attack (RFC 9112 §9.8).
+            setattr(self.sock, "suppress_ragged_eofs", False)  # noqa: B010  # unknown to typeshed
+        lease.begin(self.sock)
         reader = BodyReader(lease, body, rest, persistent=persistent, upgraded=head.status == 101)
         return WireResponse(head, lease, reader, url=target)
 
@@ -411,96 +414,7 @@ class HTTPConnection(_HTTPConnection):
                 return found
 
 
-class _EarlyAnswer:
-    """What the server has said while it was still being spoken to."""
-
-    __slots__ = ("ended", "found", "reader")
-
-    def __init__(self, reader: http11.HeadReader) -> None:
-        self.reader = reader
-        self.found: tuple[http11.Head, bytes] | None = None
-        self.ended = False
-
-    @property
-    def is_final(self) -> bool:
-        """True when there is no use in sending more: the answer is there, or the connection has ended."""
-        return self.found is not None or self.ended
-
-    def feed(self, data: bytes) -> None:
-        if data:
-            self.found = self.reader.feed(data)
-        else:
-            self.ended = True
-
-
-_Early = Union[_EarlyAnswer, None]
-
-
-def framing(body: Any, method: str, *, chunked: bool) -> list[tuple[str, str]]:
-    """The framing field for a request whose fields have none (RFC 9112 §6)."""
-    if body is None:
-        return (
-            []
-            if method in ("GET", "HEAD", "OPTIONS", "TRACE", "CONNECT", "DELETE")
-            else [("Content-Length", "0")]
-        )
-    if not chunked and isinstance(body, (bytes, bytearray, memoryview)):
-        return [("Content-Length", str(len(body)))]
-    if not chunked and isinstance(body, str):
-        return [("Content-Length", str(len(body.encode("utf-8"))))]
-    return [("Transfer-Encoding", "chunked")]
-
-
-def _framing_of(fields: list[tuple[str, Any]]) -> tuple[int | None, bool]:
-    """Content-Length, and whether the body is chunked, as the fields to be sent say.
-
-    Raises InvalidHeader for both.
-    """
-    length, chunked = None, False
-    for name, value in fields:
-        size = len(name)
-        if size == 14 and name.lower() == "content-length":
-            text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
-            if not text.isascii() or not text.isdigit() or (length is not None and int(text) != length):
-                raise InvalidHeader("Content-Length: give one decimal number, or leave it to httpkit")
-            length = int(text)
-        elif size == 17 and name.lower() == "transfer-encoding":
-            chunked = True
-    if chunked and length is not None:
-        raise InvalidHeader("a request has Content-Length or Transfer-Encoding, not both (RFC 9112 §6.2)")
-    return length, chunked
-
-
-def _pieces(body: Any) -> Iterable[Any]:
-    """The content of *body* in pieces of bytes: a whole, a file, or an iterable of bytes and text."""
-    if isinstance(body, (bytes, bytearray, memoryview)):
-        whole = memoryview(body)
-        return (whole[start : start + _SLICE] for start in range(0, len(whole), _SLICE))
-    read = getattr(body, "read", None)
-    parts: Iterable[Any] = iter(lambda: read(_BLOCK), None) if read is not None else body
-    return _octets(parts, until_empty=read is not None)
-
-
-def _octets(parts: Iterable[Any], *, until_empty: bool) -> Iterator[Any]:
-    for part in parts:
-        if until_empty and not part:
-            return
-        if isinstance(part, str):
-            yield part.encode("utf-8")
-        elif isinstance(part, (bytes, bytearray, memoryview)):
-            yield part
-        else:
-            raise TypeError(f"a piece of the request body is {type(part).__name__}; give bytes or str")
-
-
-def _can_sendfile(sock: Any, body: Any) -> bool:
-    """True for a regular file opened for reading in binary, on a socket without TLS."""
-    if type(sock) is not socket.socket or not isinstance(body, (io.BufferedReader, io.FileIO)):
-        return False
-    try:
-        return stat.S_ISREG(os.fstat(body.fileno()).st_mode) and body.seekable()
-    except (OSError, ValueError):
-        return False
+_Early = Union[sending.EarlyAnswer, None]
 
 
 class HTTPSConnection(HTTPConnection, _HTTPSConnection):

@@ -12,18 +12,29 @@ import os
 import queue
 import re
 import ssl
+import threading
 import time
+import weakref
+from collections import deque
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from http.client import HTTPException
-from typing import Any
+from typing import Any, cast
 
 from urllib3._collections import RecentlyUsedContainer
 from urllib3.connection import HTTPConnection as _HTTPConnection
 from urllib3.connection import HTTPSConnection as _HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool as _HTTPConnectionPool
 from urllib3.connectionpool import HTTPSConnectionPool as _HTTPSConnectionPool
-from urllib3.exceptions import HTTPError, ProtocolError, ProxyError, ReadTimeoutError, SSLError
+from urllib3.exceptions import (
+    ClosedPoolError,
+    EmptyPoolError,
+    HTTPError,
+    ProtocolError,
+    ProxyError,
+    ReadTimeoutError,
+    SSLError,
+)
 from urllib3.poolmanager import PoolKey, PoolManager, ProxyManager, proxy_from_url
 from urllib3.util.ssl_match_hostname import CertificateError
 
@@ -34,6 +45,7 @@ from .http11 import Head, Limits
 from .response import WireResponse
 
 __all__ = [
+    "KEEPALIVE_EXPIRY",
     "HTTPConnectionPool",
     "HTTPSConnectionPool",
     "PoolManager",
@@ -50,6 +62,8 @@ __all__ = [
 
 #: A request target that can be written as it is. urllib3 would change the case of its escapes.
 _SENDABLE = re.compile(r"[!-\"$-~]+\Z")
+#: Seconds that an idle connection is kept by default.
+KEEPALIVE_EXPIRY = 60.0
 #: What is part of urllib3's pool keys, but not for callers to choose.
 _INTERNAL = ("scheme", "host", "port", "block", "maxsize", "timeout", "retries", "headers")
 
@@ -73,12 +87,76 @@ _IDEMPOTENT = frozenset(("GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"))
 _DEAD = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 _STOCK_URLOPEN = _HTTPConnectionPool.urlopen
 
-_generation = 0
+
+class _Slots(queue.LifoQueue[Any]):
+    """The idle connections of a pool, the last one first; None is one that may be opened.
+
+    Connections come back in finalisers too, which may run at any point of any thread, inside `get()` as well.
+    So nothing here waits for a lock: a deque and a SimpleQueue are all, and both may be interrupted by
+    themselves.
+    """
+
+    _tokens: queue.SimpleQueue[None] | None = None
+
+    def _init(self, maxsize: int) -> None:
+        self.queue: Any = deque()
+
+    def wait_when_empty(self) -> None:
+        """Let `get()` wait from now on. Each connection is there before its token is."""
+        tokens: queue.SimpleQueue[None] = queue.SimpleQueue()
+        for _ in range(len(self.queue)):
+            tokens.put(None)
+        self._tokens = tokens
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        """The connection that came last. Raises queue.Empty when there is none, or none in *timeout* seconds."""
+        if self._tokens is not None:
+            self._tokens.get(block, timeout)
+        try:
+            return self.queue.pop()
+        except IndexError:
+            raise queue.Empty from None
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        """Keep *item*. Raises queue.Full where there are too many already, and never waits."""
+        if 0 < self.maxsize <= len(self.queue):
+            raise queue.Full
+        self.add(item)
+
+    def add(self, item: Any) -> Any:
+        """Keep *item*; the oldest, for the caller to close, when that is one too many."""
+        self.queue.append(item)
+        if 0 < self.maxsize < len(self.queue):
+            try:
+                return self.queue.popleft()
+            except IndexError:
+                return None
+        if self._tokens is not None:
+            self._tokens.put(None)
+        return None
+
+    def empty_out(self) -> None:
+        """Forget all that was here, and who was waiting."""
+        self.queue.clear()
+        self.queue.extend([None] * self.maxsize)
+        if self._tokens is not None:
+            self.wait_when_empty()
+
+
+_pools: weakref.WeakSet[HTTPConnectionPool] = weakref.WeakSet()
+_managers: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 def _forked() -> None:
-    global _generation  # noqa: PLW0603  # how a module learns of a fork
-    _generation += 1
+    """In the child of a fork, which has one thread only: nothing that the parent had open is the child's, and
+    nobody will ever give back a lock that another thread had.
+    """
+    connections.forsake()
+    for pool in list(_pools):
+        if isinstance(pool.pool, _Slots):
+            pool.pool.empty_out()
+    for manager in list(_managers):
+        manager.pools.lock = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):
@@ -90,18 +168,33 @@ class HTTPConnectionPool(_HTTPConnectionPool):
 
     ConnectionCls: Any = _ConnectionClass(connections.HTTPConnection, _HTTPConnectionPool, _HTTPConnection)
 
-    #: Seconds after which an idle connection is closed rather than used again.
-    keepalive_expiry: float | None = 60.0
+    QueueCls: Any = _Slots
+
     #: The manager that made this pool, as far as an adapter has noted it.
     manager: Any = None
     #: How connections read: the codec's bounds where they are not the default, and who sees interim responses.
     limits: Limits | None = None
     on_interim: Callable[[Head], None] | None = None
-    _born = 0
+    #: Seconds, of which only differences count.
+    clock: Callable[[], float] = staticmethod(time.monotonic)
+    _retired = False
 
-    def __init__(self, *args: Any, **settings: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        keepalive_expiry: float | None = KEEPALIVE_EXPIRY,
+        pool_timeout: float | None = None,
+        **settings: Any,
+    ) -> None:
+        """*keepalive_expiry* is how many seconds an idle connection is kept, *pool_timeout* how many a call
+        waits for one where *block* says that no more may be opened; None is for ever.
+        """
         super().__init__(*args, **settings)
-        self._born = _generation
+        self.keepalive_expiry = keepalive_expiry
+        self.pool_timeout = pool_timeout
+        if self.block and isinstance(self.pool, _Slots):
+            self.pool.wait_when_empty()
+        _pools.add(self)
 
     @property
     def is_open(self) -> bool:
@@ -124,41 +217,60 @@ class HTTPConnectionPool(_HTTPConnectionPool):
         """
         return self.proxy is not None and target[:1] != "/" and "://" in target
 
-    def _get_conn(self, timeout: float | None = None) -> Any:
-        """A connection, new or kept.
-
-        A child process never gets one of its parent's, nor anybody one that idled too long.
-        """
-        if self._born != _generation:
-            self._start_anew()
-        conn: Any = super()._get_conn(timeout)
+    def _new_conn(self) -> Any:
+        conn: Any = super()._new_conn()
         if self.limits is not None:
             conn.limits = self.limits
         if self.on_interim is not None:
             conn.on_interim = self.on_interim
-        idle_since = getattr(conn, "idle_since", 0.0)
-        if (
-            self.keepalive_expiry is not None
-            and conn.sock is not None
-            and time.monotonic() - idle_since > self.keepalive_expiry
-        ):
-            conn.close()
         return conn
 
-    def _start_anew(self) -> None:
-        """After a fork: what the parent put into the pool, and the state of its locks, is the parent's."""
-        self._born = _generation
-        inherited = self.pool
-        if inherited is None:
-            return
-        self.pool = fresh = type(inherited)(inherited.maxsize)
-        for _ in range(inherited.maxsize):
-            fresh.put(None)
-        for conn in inherited.queue:
-            if conn is not None and conn.sock is not None:
-                # Not conn.close(): TLS would say goodbye in the parent's name.
-                conn.sock.close()
-                conn.sock = None
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        """A connection, new or kept: none that has idled too long, or that the server has closed.
+
+        Raises urllib3's ClosedPoolError, and EmptyPoolError when there is none in *timeout* seconds.
+        """
+        slots = self.pool
+        if slots is None:
+            raise ClosedPoolError(self, "Pool is closed.")
+        try:
+            conn = slots.get(block=self.block, timeout=timeout)
+        except queue.Empty:
+            if self.block:
+                raise EmptyPoolError(self, f"no connection became free within {timeout} s") from None
+            return self._new_conn()
+        try:
+            if conn is None:
+                return self._new_conn()
+            if conn.sock is not None and not self._is_usable(conn):
+                conn.close()
+        except BaseException:
+            self._put_conn(None)
+            raise
+        return conn
+
+    def _is_usable(self, conn: Any) -> bool:
+        expiry = self.keepalive_expiry
+        if expiry is not None and self.clock() - getattr(conn, "idle_since", 0.0) > expiry:
+            return False
+        return bool(conn.is_connected)
+
+    def _put_conn(self, conn: Any) -> None:
+        """Take back a place, and with it *conn* when it can be used again. It takes no lock."""
+        if conn is not None:
+            if getattr(conn, "is_busy", False):
+                # Somebody is reading from it still.
+                conn = None
+            elif self._retired:
+                conn.close()
+            else:
+                conn.idle_since = self.clock()
+        slots = self.pool
+        dropped = slots.add(conn) if isinstance(slots, _Slots) else conn
+        if dropped is not None:
+            dropped.close()
+        if (self._retired or self.pool is not slots) and isinstance(slots, _Slots):
+            _close_idle(slots)
 
     def exchange(
         self,
@@ -177,7 +289,8 @@ class HTTPConnectionPool(_HTTPConnectionPool):
         the method is idempotent or nothing of the request was sent, and *rewind* takes the body back to its
         beginning. Raises urllib3's errors, and those of the codec.
         """
-        conn = self._get_conn()
+        conn = self._get_conn(self.pool_timeout)
+        lease = conn.lease(self)
         replaced = False
         while True:
             kept = conn.sock is not None
@@ -187,20 +300,28 @@ class HTTPConnectionPool(_HTTPConnectionPool):
                 limit = read_timeout
                 if conn.sock.gettimeout() != read_timeout:
                     conn.sock.settimeout(read_timeout)
-                return conn.exchange(method, target, fields, body, pool=self)
+                return conn.exchange(method, target, fields, body, lease)
             except BaseException as error:
+                if lease.has_ended:
+                    # The connection is in the pool already, if not in somebody else's hands.
+                    raise
                 proxy_reached = conn.proxy is None or conn.has_connected_to_proxy
-                conn.close()
-                replaced = (
-                    not replaced
-                    and kept
-                    and isinstance(error, _DEAD)
-                    and not conn.began_receiving
-                    and (method in _IDEMPOTENT or not conn.began_sending)
-                    and rewind()
-                )
+                try:
+                    conn.close()
+                    replaced = (
+                        not replaced
+                        and kept
+                        and isinstance(error, _DEAD)
+                        and not isinstance(error, RequestException)
+                        and not conn.began_receiving
+                        and (method in _IDEMPOTENT or not conn.began_sending)
+                        and rewind()
+                    )
+                except BaseException:
+                    lease.give_back(reusable=False)
+                    raise
                 if not replaced:
-                    self._put_conn(conn)
+                    lease.give_back(reusable=False)
                     known = self._as_urllib3(error, target, limit, conn, proxy_reached)
                     if known is error:
                         raise
@@ -209,6 +330,8 @@ class HTTPConnectionPool(_HTTPConnectionPool):
     def _open(self, conn: Any, target: str, connect_timeout: float | None) -> None:
         """Connect, by way of a proxy's tunnel where there is one, unless *conn* is open."""
         conn.timeout = connect_timeout
+        if conn.sock is None:
+            conn.began_sending = conn.sent_all = conn.began_receiving = False
         if conn.is_closed and self.proxy is not None and not self.is_forwarding(target):
             self._prepare_proxy(conn)
         # Connects by TLS, and warns of connections without verification.
@@ -233,40 +356,47 @@ class HTTPConnectionPool(_HTTPConnectionPool):
             known = ProtocolError("Connection aborted.", error)
         return known if proxy_reached else ProxyError("Unable to connect to proxy", known)
 
-    _retired = False
-
     def retire(self) -> None:
         """Close the connections that are idle now, and the others when they come back.
 
         Calls go on being served.
         """
         self._retired = True
-        # The queue is last in, first out: all have to be out before the first is back.
-        taken: list[Any] = []
-        try:
-            while self.pool is not None:
-                taken.append(self.pool.get(block=False))
-        except queue.Empty:
-            pass
-        for connection in taken:
-            self._put_conn(connection)
-
-    def _put_conn(self, conn: Any) -> None:
-        if self._retired and conn is not None:
-            conn.close()
-            conn = None
-        super()._put_conn(conn)
+        if isinstance(self.pool, _Slots):
+            _close_idle(self.pool)
 
     def urlopen(self, method: str, url: str, *args: Any, **options: Any) -> Any:
         """As urllib3's, but the request target is sent as it is wherever it can be."""
         if not options.get("redirect", True) and _SENDABLE.match(url):
             options.setdefault("target", url)
+        options.setdefault("pool_timeout", self.pool_timeout)
         return super().urlopen(method, url, *args, **options)
 
     def _make_request(
         self, conn: Any, method: str, url: str, *args: Any, target: str | None = None, **options: Any
     ) -> Any:
-        return super()._make_request(conn, method, target or url, *args, **options)
+        """As urllib3's, which gives the connection back by itself where it names none for the response."""
+        returns = options.get("response_conn") is None
+        conn.is_returned_by_caller = returns
+        response = super()._make_request(conn, method, target or url, *args, **options)
+        if returns and options.get("preload_content", True) and isinstance(response, WireResponse):
+            response.decode_content = bool(options.get("decode_content", True))
+            response.data  # noqa: B018  # reads the body, and keeps it
+        return response
+
+
+def _close_idle(slots: _Slots) -> None:
+    """Close what idles in *slots*. Last in, first out: all have to be out before the first place is back."""
+    taken: list[Any] = []
+    try:
+        for _ in range(slots.qsize()):
+            taken.append(slots.get(block=False))
+    except queue.Empty:
+        pass
+    for conn in taken:
+        if conn is not None:
+            conn.close()
+        slots.add(None)
 
 
 class HTTPSConnectionPool(HTTPConnectionPool, _HTTPSConnectionPool):
@@ -285,12 +415,33 @@ def setting_names() -> frozenset[str]:
     return frozenset(name for name in names if name not in _INTERNAL and not name.startswith("_"))
 
 
-def pool_manager(count: int, maxsize: int, block: bool, **settings: Any) -> PoolManager:
+def pool_manager(
+    count: int,
+    maxsize: int,
+    block: bool,
+    *,
+    keepalive_expiry: float | None = KEEPALIVE_EXPIRY,
+    pool_timeout: float | None = None,
+    **settings: Any,
+) -> PoolManager:
     """Pools for *count* origins, each keeping *maxsize* connections; with *block* none beyond those are
     made.
+
+    *keepalive_expiry* and *pool_timeout* are seconds, as the pools take them.
     """
     manager = PoolManager(num_pools=count, maxsize=maxsize, block=block, **settings)
-    manager.pool_classes_by_scheme = _POOLS
+    return cast(PoolManager, _equipped(manager, _POOLS, keepalive_expiry, pool_timeout))
+
+
+def _equipped(
+    manager: Any, made: dict[str, Any], keepalive_expiry: float | None, pool_timeout: float | None
+) -> Any:
+    """*manager* with pools of ours."""
+    kept = {"keepalive_expiry": keepalive_expiry, "pool_timeout": pool_timeout}
+    if kept != {"keepalive_expiry": KEEPALIVE_EXPIRY, "pool_timeout": None}:
+        made = {scheme: partial(pool, **kept) for scheme, pool in made.items()}
+    manager.pool_classes_by_scheme = made
+    _managers.add(manager)
     return manager
 
 
@@ -306,15 +457,22 @@ def close(manager: Any) -> None:
 
 
 def proxy_manager(
-    url: str, headers: dict[str, str], count: int, maxsize: int, block: bool, **settings: Any
+    url: str,
+    headers: dict[str, str],
+    count: int,
+    maxsize: int,
+    block: bool,
+    *,
+    keepalive_expiry: float | None = KEEPALIVE_EXPIRY,
+    pool_timeout: float | None = None,
+    **settings: Any,
 ) -> ProxyManager:
     """The same by way of the HTTP proxy at *url*, which gets *headers* with each request or tunnel."""
     # By urllib3's own function, so that a ProxyManager that a test puts there is the one that is made.
     manager = proxy_from_url(
         url, proxy_headers=headers, num_pools=count, maxsize=maxsize, block=block, **settings
     )
-    manager.pool_classes_by_scheme = _POOLS
-    return manager
+    return cast(ProxyManager, _equipped(manager, _POOLS, keepalive_expiry, pool_timeout))
 
 
 def socks_manager(
@@ -324,6 +482,9 @@ def socks_manager(
     count: int,
     maxsize: int,
     block: bool,
+    *,
+    keepalive_expiry: float | None = KEEPALIVE_EXPIRY,
+    pool_timeout: float | None = None,
     **settings: Any,
 ) -> PoolManager:
     """The same by way of the SOCKS proxy at *url*. Raises InvalidSchema when PySocks is missing."""
@@ -338,8 +499,7 @@ def socks_manager(
     manager = SOCKSProxyManager(
         url, username=username, password=password, num_pools=count, maxsize=maxsize, block=block, **settings
     )
-    manager.pool_classes_by_scheme = pools
-    return manager
+    return cast(PoolManager, _equipped(manager, pools, keepalive_expiry, pool_timeout))
 
 
 @lru_cache(maxsize=1)
