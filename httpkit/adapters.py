@@ -192,7 +192,7 @@ class HTTPAdapter(BaseAdapter):
     _bounds: Bounds | None = None
     _codec_limits: Limits | None = None
     _on_interim: Callable[[int, CaseInsensitiveDict[str]], object] | None = None
-    _idle_settings: Mapping[str, float | None] = _NOTHING
+    _idle_settings: Mapping[str, Any] = _NOTHING
 
     def __init__(
         self,
@@ -289,18 +289,15 @@ class HTTPAdapter(BaseAdapter):
             return manager
         size = self._pool_connections, self._pool_maxsize, self._pool_block
         given = self._base()
-        settings = {**{name: given[name] for name in given.keys() & pools.setting_names()}, **proxy_kwargs}
+        known = {name: given[name] for name in given.keys() & pools.setting_names()}
+        settings: dict[str, Any] = {**known, **self._idle_settings, **proxy_kwargs}
         # urllib3 gets the credentials apart from the URL, so that they are in no message of its own.
         address = urls.urldefragauth(proxy)
         if proxy.lower().startswith("socks"):
             username, password = urls.get_auth_from_url(proxy)
-            manager = pools.socks_manager(
-                address, username or None, password or None, *size, **self._idle_settings, **settings
-            )
+            manager = pools.socks_manager(address, username or None, password or None, *size, **settings)
         else:
-            manager = pools.proxy_manager(
-                address, self.proxy_headers(proxy), *size, **self._idle_settings, **settings
-            )
+            manager = pools.proxy_manager(address, self.proxy_headers(proxy), *size, **settings)
         # Two threads may have made one each; both use that of the first.
         return self.proxy_manager.setdefault(proxy, manager)
 

@@ -143,7 +143,7 @@ class _Lease:
             return
         connection = self._connection
         connection.is_busy = False
-        if self._disowned or not reusable:
+        if not reusable or connection.is_stray:
             connection.close()
         if self._pool is not None:
             self._pool._put_conn(connection)
@@ -195,6 +195,8 @@ class HTTPConnection(_HTTPConnection):
     #: True while an answer is being read, and True when urllib3 gives the connection back by itself.
     is_busy = False
     is_returned_by_caller = False
+    #: True when its place in the pool is taken already.
+    is_stray = False
     #: True once anything of the current request may have reached the server, and once all of it was sent.
     began_sending = False
     sent_all = False

@@ -259,7 +259,8 @@ class HTTPConnectionPool(_HTTPConnectionPool):
         """Take back a place, and with it *conn* when it can be used again. It takes no lock."""
         if conn is not None:
             if getattr(conn, "is_busy", False):
-                # Somebody is reading from it still.
+                # Somebody is reading from it still: it ends with the answer.
+                conn.is_stray = True
                 conn = None
             elif self._retired:
                 conn.close()
@@ -388,11 +389,11 @@ class HTTPConnectionPool(_HTTPConnectionPool):
 def _close_idle(slots: _Slots) -> None:
     """Close what idles in *slots*. Last in, first out: all have to be out before the first place is back."""
     taken: list[Any] = []
-    try:
-        for _ in range(slots.qsize()):
+    while True:
+        try:
             taken.append(slots.get(block=False))
-    except queue.Empty:
-        pass
+        except queue.Empty:
+            break
     for conn in taken:
         if conn is not None:
             conn.close()
