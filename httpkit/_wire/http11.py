@@ -384,6 +384,7 @@ class HeadReader:
         end = buffer.find(b"\n", min(self._searched, size))
         while end >= 0:
             self._check_line(line, end)
+            self._fields += buffer[line] not in b" \t"
             line = end + 1
             end = buffer.find(b"\n", line)
         self._check_line(line, size)

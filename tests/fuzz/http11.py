@@ -1,0 +1,24 @@
+"""Fuzz the HTTP/1.1 codec: `python -m tests.fuzz.http11 CORPUS_DIRECTORY [libFuzzer options]`.
+
+A finding is a file that libFuzzer writes; keep it, under a name that says what is wrong, in tests/unit/http11_regressions/,
+where the unit tests run it from then on.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import atheris  # type: ignore[import-not-found,unused-ignore]  # optional, and not on every platform
+
+with atheris.instrument_imports(include=["httpkit._wire.http11"]):
+    from tests.fuzz.exchange import check
+
+
+def main() -> None:
+    """Run until something is found or the options say stop."""
+    atheris.Setup(sys.argv, check)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
