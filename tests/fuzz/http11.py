@@ -1,7 +1,7 @@
 """Fuzz the HTTP/1.1 codec: `python -m tests.fuzz.http11 CORPUS_DIRECTORY [libFuzzer options]`.
 
-A finding is a file that libFuzzer writes; keep it, under a name that says what is wrong, in tests/unit/http11_regressions/,
-where the unit tests run it from then on.
+A finding is a file that libFuzzer writes; keep it in tests/unit/http11_regressions/, under a name that says what is wrong
+and ends in `.bin`: from then on the unit tests run it.
 """
 
 from __future__ import annotations
