@@ -19,11 +19,14 @@ FLOORS: list[tuple[str, str]] = [
     ("0", "__version__ _late _types exceptions hooks structures"),
     (
         "1a",
-        "_defaults _message.credentials _message.dates _message.grammar _message.lines status_codes timeouts",
+        (
+            "_defaults _message.credentials _message.dates _message.grammar _message.lines _wire.heads "
+            "status_codes timeouts"
+        ),
     ),
-    ("1b", "_bounds _message.fields _message.set_cookie _message.typed _message.urls _wire.http11"),
-    ("2a", "_cookie_policy _digest _message.charsets _message.multipart _proxies _wire.sending retries"),
-    ("2b", "_environment _message.bodies _wire.decoding _wire.errors _wire.tls cookies"),
+    ("1b", "_bounds _message.fields _message.set_cookie _message.typed _message.urls _wire.framing"),
+    ("2a", "_cookie_policy _digest _message.charsets _message.multipart _proxies _wire.http11 retries"),
+    ("2b", "_environment _message.bodies _wire.decoding _wire.errors _wire.sending _wire.tls cookies"),
     ("2c", "_wire.response"),
     ("3", "_wire.connections models"),
     ("4", "_compat _wire.pools auth redirects"),

@@ -1,0 +1,320 @@
+"""What a head is (RFC 9112 §4, §5; RFC 9110 §5, §15.2): the status line and the fields, read whole or as they come.
+
+Field lines of a trailer section are read here as well. Nothing of bodies, and nothing of what we send. Every bound is
+in `Limits`. Faults are raised as `MalformedResponse`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from functools import lru_cache
+
+from ..exceptions import MalformedResponse
+
+__all__ = [
+    "DEFAULT_LIMITS",
+    "NOT_TEXT",
+    "TEXT_BYTES",
+    "TOKEN",
+    "Head",
+    "HeadReader",
+    "Limits",
+    "parse_fields",
+    "parse_head",
+    "shown",
+]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much a peer may send before the message is rejected. Sizes are in bytes. Raises ValueError below 0."""
+
+    #: One status line, field line or trailer line, without its end.
+    line: int = 65_536
+    #: A whole head, and a whole trailer section, with the line ends.
+    head: int = 262_144
+    #: Fields in a head, and in a trailer section.
+    fields: int = 256
+    #: The line that begins a chunk, without its end: its size and extensions.
+    chunk_line: int = 4_096
+    #: Chunk extensions in all, beyond 16 bytes and twice the content for each chunk that has some.
+    extensions: int = 65_536
+    #: Interim (1xx) responses before the final one.
+    interim: int = 32
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not isinstance(value, int) or value < 0:
+                raise ValueError(f"the limit {field.name} is {value!r}; give a whole number, 0 or more")
+
+
+DEFAULT_LIMITS = Limits()
+
+#: What may stand between two line ends: HTAB, SP, VCHAR and obs-text (RFC 9110 §5.5).
+TEXT_BYTES = bytes([9, *range(0x20, 0x7F), *range(0x80, 0x100)])
+NOT_TEXT = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
+TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_STATUS_LINE = re.compile(r"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: (.*))?")
+_HEAD_END = re.compile(rb"\n\r?\n")
+
+#: The fields that say how the message ends and what becomes of the connection, and the one that every call looks for.
+_MARKED = ("connection", "content-length", "set-cookie", "transfer-encoding")
+#: Field names that were seen, in the case they came in: the name in lower case if it is marked, else "".
+_SEEN: dict[str, str] = {}
+_SEEN_MOST = 1024
+
+
+def shown(piece: bytes | bytearray | str) -> str:
+    """A short printable form of *piece* for a message."""
+    raw = piece[:41].encode("utf-8", "backslashreplace") if isinstance(piece, str) else bytes(piece[:41])
+    return repr(raw[:40])[1:] + ("..." if len(raw) > 40 else "")
+
+
+class Head:
+    """The head of a response: `version` (10 or 11), `status`, `reason` and `fields` as they came, repeats included.
+
+    `connection`, `content_length` and `transfer_encoding` hold the values of these fields, one for each line;
+    `sets_cookies` says whether there is a Set-Cookie field.
+    """
+
+    __slots__ = (
+        "connection",
+        "content_length",
+        "fields",
+        "reason",
+        "sets_cookies",
+        "status",
+        "transfer_encoding",
+        "version",
+    )
+
+    def __init__(
+        self,
+        version: int,
+        status: int,
+        reason: str,
+        fields: list[tuple[str, str]],
+        marked: Iterable[tuple[str, str]] | None = None,
+    ) -> None:
+        """*marked*, for those who know it already: names in lower case and values of the fields singled out above."""
+        self.version = version
+        self.status = status
+        self.reason = reason
+        self.fields = fields
+        self.connection: tuple[str, ...] = ()
+        self.content_length: tuple[str, ...] = ()
+        self.transfer_encoding: tuple[str, ...] = ()
+        self.sets_cookies = False
+        for name, value in [(name.lower(), value) for name, value in fields] if marked is None else marked:
+            if name == "content-length":
+                self.content_length += (value,)
+            elif name == "connection":
+                self.connection += (value,)
+            elif name == "set-cookie":
+                self.sets_cookies = True
+            elif name == "transfer-encoding":
+                self.transfer_encoding += (value,)
+
+    def values(self, name: str) -> list[str]:
+        """The values of the field *name* (in lower case), one for each line."""
+        return [value for given, value in self.fields if given.lower() == name]
+
+    def __repr__(self) -> str:
+        return f"<Head {self.status} with {len(self.fields)} fields>"
+
+
+def parse_head(block: bytes | bytearray, limits: Limits = DEFAULT_LIMITS) -> Head:
+    """The head in *block*, which ends with the empty line. Raises MalformedResponse."""
+    lines = block.decode("latin-1").split("\r\n")
+    # What is no text adds up to the line ends: so each CR and LF is part of one, and there are no other controls.
+    if len(block.translate(None, TEXT_BYTES)) != 2 * len(lines) - 2 or len(block) > limits.line:
+        lines = _checked_lines(block.decode("latin-1"), limits)
+    start = lines[0]
+    version, status, reason = _status_of(start) if len(start) < 64 else _status_of.__wrapped__(start)
+    # Without obs-text, strip(None) takes SP and HTAB only, and is the faster one.
+    fields, marked = parse_fields(lines[1:-2], limits, None if block.isascii() else " \t")
+    return Head(version, status, reason, fields, marked)
+
+
+@lru_cache(maxsize=256)
+def _status_of(line: str) -> tuple[int, int, str]:
+    """Version, status code and reason phrase in a status line, which holds nothing but text (RFC 9112 §4)."""
+    match = _STATUS_LINE.fullmatch(line)
+    if match is None:
+        raise MalformedResponse(f"malformed status line {shown(line)} (RFC 9112 §4)")
+    # A higher minor version is read as the highest that we know (RFC 9110 §2.5).
+    return (10 if match[1] == "0" else 11), int(match[2]), match[3] or ""
+
+
+def _checked_lines(text: str, limits: Limits) -> list[str]:
+    """The lines of a head and two empty ones, each looked at. A bare LF ends a line as well (RFC 9112 §2.2)."""
+    lines = [line[:-1] if line.endswith("\r") else line for line in text.split("\n")]
+    for line in lines:
+        if len(line) > limits.line:
+            raise MalformedResponse(f"a line of the head is longer than {limits.line} bytes: {shown(line)}")
+        if "\r" in line:
+            raise MalformedResponse(f"a CR without LF inside the line {shown(line)} (RFC 9112 §2.2)")
+        if NOT_TEXT.search(line):
+            raise MalformedResponse(f"a control character in the line {shown(line)} (RFC 9110 §5.5)")
+    return lines
+
+
+def parse_fields(
+    lines: list[str], limits: Limits, blanks: str | None = " \t"
+) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Names and values (RFC 9112 §5) in *lines*, which hold nothing but text, and again those that are marked."""
+    fields: list[tuple[str, str]] = []
+    marked: list[tuple[str, str]] = []
+    kind_of = _SEEN.get
+    for line in lines:
+        name, colon, value = line.partition(": ")
+        kind = kind_of(name)
+        if kind is None or not colon:
+            if line[:1] in (" ", "\t"):
+                return parse_fields(_unfolded(lines), limits, blanks)
+            name, colon, value = line.partition(":")
+            kind = _kind_of(name, line)
+        value = value.strip(blanks)
+        if kind:
+            marked.append((kind, value))
+        fields.append((name, value))
+    if len(fields) > limits.fields:
+        raise MalformedResponse(f"{len(fields)} fields in one section; at most {limits.fields} are accepted")
+    return fields, marked
+
+
+def _kind_of(name: str, line: str) -> str:
+    """What `_SEEN` says of a *name* that is new to it. Raises MalformedResponse when the *line* is no field."""
+    if len(name) == len(line):
+        raise MalformedResponse(f"a field line without a colon: {shown(line)} (RFC 9112 §5)")
+    if name.endswith((" ", "\t")):
+        raise MalformedResponse(f"white space between field name and colon: {shown(line)} (RFC 9112 §5.1)")
+    if not TOKEN.fullmatch(name):
+        raise MalformedResponse(f"malformed field name in {shown(line)} (RFC 9110 §5.1)")
+    lower = name.lower()
+    kind = lower if lower in _MARKED else ""
+    if len(name) <= 64:
+        if len(_SEEN) >= _SEEN_MOST:  # someone sends names at random: forget them
+            _SEEN.clear()
+        _SEEN[name] = kind
+    return kind
+
+
+def _unfolded(lines: list[str]) -> list[str]:
+    """A line that begins with white space continues the value before it, after one space (RFC 9112 §5.2)."""
+    folded: list[list[str]] = []
+    for line in lines:
+        if line[:1] not in (" ", "\t"):
+            folded.append([line])
+        elif folded:
+            folded[-1].append(line)
+        else:
+            raise MalformedResponse(f"white space before the first field: {shown(line)} (RFC 9112 §2.2)")
+    return [
+        " ".join(filter(None, [pieces[0].rstrip(" \t"), *(piece.strip(" \t") for piece in pieces[1:])]))
+        if len(pieces) > 1
+        else pieces[0]
+        for pieces in folded
+    ]
+
+
+class HeadReader:
+    """Collects bytes until the head of the final response is there.
+
+    Interim responses (RFC 9110 §15.2) are passed to *on_interim* and skipped, however they are spread over the input;
+    101 is final, because what follows it is no HTTP.
+    """
+
+    __slots__ = ("_buffer", "_fields", "_interim", "_limits", "_line", "_on_interim", "_searched")
+
+    def __init__(
+        self, limits: Limits = DEFAULT_LIMITS, on_interim: Callable[[Head], None] | None = None
+    ) -> None:
+        self._buffer: bytes | bytearray = b""
+        self._searched = 0  # bytes of the buffer in which no head ends
+        self._line = 0  # where the line begins that is not complete
+        self._fields = -1  # complete lines that begin a field; the status line makes it 0
+        self._interim = 0
+        self._limits = limits
+        self._on_interim = on_interim
+
+    @property
+    def is_untouched(self) -> bool:
+        """True as long as not one byte of a response has arrived."""
+        return not self._buffer and not self._interim
+
+    def feed(self, data: bytes) -> tuple[Head, bytes] | None:
+        """The final head and the bytes after it, or None when more input is needed. Raises MalformedResponse."""
+        if not self._buffer:
+            self._buffer = data
+        else:
+            if isinstance(self._buffer, bytes):
+                self._buffer = bytearray(self._buffer)
+            self._buffer += data
+        start, buffer, limit = 0, self._buffer, self._limits.head
+        while True:
+            found = _HEAD_END.search(buffer, max(start, self._searched - 2), start + limit)
+            if found is None:
+                break
+            stop = found.end()
+            head = parse_head(buffer[start:stop], self._limits)
+            if head.status >= 200 or head.status == 101:
+                return head, bytes(buffer[stop:])
+            self._skip(head)
+            start = self._searched = stop
+        if start:
+            self._buffer = buffer[start:]
+            self._line, self._fields, self._searched = 0, -1, 0
+        self._check_unfinished()
+        return None
+
+    def _skip(self, head: Head) -> None:
+        self._interim += 1
+        if self._interim > self._limits.interim:
+            raise MalformedResponse(
+                f"more than {self._limits.interim} interim responses before the final one"
+            )
+        if self._on_interim is not None:
+            self._on_interim(head)
+
+    def _check_unfinished(self) -> None:
+        """Reject early what can no longer become a head, rather than wait for more of it."""
+        buffer, limits, line = self._buffer, self._limits, self._line
+        size = len(buffer)
+        if not b"HTTP/1.".startswith(bytes(buffer[:7])):
+            raise MalformedResponse(f"malformed status line {shown(buffer)} (RFC 9112 §4)")
+        if size > limits.head:
+            raise MalformedResponse(f"the head of the response is larger than {limits.head} bytes")
+        end = buffer.find(b"\n", min(self._searched, size))
+        while end >= 0:
+            self._check_line(line, end)
+            self._fields += buffer[line] not in b" \t"
+            line = end + 1
+            end = buffer.find(b"\n", line)
+        self._check_line(line, size)
+        self._line, self._searched = line, size
+        if self._fields > limits.fields:
+            raise MalformedResponse(f"the response has more than {limits.fields} fields")
+
+    def _check_line(self, start: int, end: int) -> None:
+        """Look at the line from *start* to *end*, where its LF is or will come."""
+        buffer, limit = self._buffer, self._limits.line
+        if end - start > limit and (end - start > limit + 1 or buffer[end - 1] != 0x0D):
+            raise MalformedResponse(
+                f"a line of the head is longer than {limit} bytes: {shown(buffer[start : start + 41])}"
+            )
+
+    def at_eof(self) -> MalformedResponse:
+        """The error for a connection that ended inside the head."""
+        if self.is_untouched:
+            return MalformedResponse("the connection ended before the response began")
+        if not self._buffer:
+            return MalformedResponse(
+                f"the connection ended after {self._interim} interim responses, before the final one"
+            )
+        return MalformedResponse(
+            f"the connection ended inside the head of the response, after {shown(self._buffer)}"
+        )
