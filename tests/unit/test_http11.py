@@ -13,6 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from httpkit._wire import heads
 from httpkit._wire.http11 import (
     DEFAULT_LIMITS,
     Body,
@@ -275,9 +276,12 @@ def test_a_head_knows_the_fields_that_every_call_asks_for() -> None:
     )
 
 
-def test_any_number_of_field_names_is_told_apart() -> None:
+def test_any_number_of_field_names_is_told_apart_and_few_are_remembered() -> None:
     for number in range(3000):
         assert answer(b"X-%d: y" % number, b"Content-Length: 1").content_length == ("1",)
+    assert len(heads._SEEN) <= heads._SEEN_MOST < 3000
+    answer(b"X-" + b"y" * 999 + b": z")
+    assert max(map(len, heads._SEEN)) < 100
 
 
 def test_parse_head_reads_bytes_and_bytearrays() -> None:
@@ -403,6 +407,12 @@ def fits_in_a_head(data: bytes, limits: Limits) -> bool:
         ),
         pytest.param(
             Limits(line=20), OK + b"A:" + b"x" * 18 + b"\n", OK + b"A:" + b"x" * 19 + b"\n", id="LF only"
+        ),
+        pytest.param(
+            Limits(line=20),
+            OK + b"A: " + b"x" * 17 + b"\r\n\r\n",
+            OK + b"A: " + b"x" * 18 + b"\r\n\r\n",
+            id="a line of a complete head",
         ),
         pytest.param(Limits(head=30), OK + b"A: 45678901\r\n", OK + b"A: 456789012\r\n", id="head"),
         pytest.param(
