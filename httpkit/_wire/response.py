@@ -404,7 +404,7 @@ class WireResponse(BaseHTTPResponse):
     @property
     def sets_cookies(self) -> bool:
         """True when there is a Set-Cookie field."""
-        return any(len(name) == 10 and name.lower() == "set-cookie" for name, _ in self.head.fields)
+        return self.head.sets_cookies
 
     @property
     def trailers(self) -> HTTPHeaderDict:
