@@ -12,7 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Generator, Mapping
 from datetime import timedelta
-from functools import partial
+from functools import partial, reduce
 from http.cookiejar import CookieJar
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
@@ -434,28 +434,29 @@ class Session(SessionRedirectMixin):
                 return cast(Response, done.value)
 
     def _perform(self, effect: Effect, settings: dict[str, Any]) -> Response:
+        bounds = None
+        if self.max_response_size is not UNSET or self.max_decompression_ratio is not UNSET:
+            bounds = Bounds(self.max_response_size, self.max_decompression_ratio)
         if isinstance(effect, Send):
             adapter = self.get_adapter(url=effect.request.url or "")
             start = preferred_clock()
             response = adapter.send(effect.request, **settings)
             response.elapsed = timedelta(seconds=preferred_clock() - start)
-            return self._bounded(response, effect.request)
+            if bounds is not None or effect.request._bounds is not None:
+                self._bound(response, effect.request, bounds)
+            return response
         if isinstance(effect, RunHooks):
             # Auth may have brought another response from the adapter.
             response = dispatch_hook("response", effect.request.hooks, effect.response, **settings)
-            return self._bounded(response, effect.request)
+            if (bounds is not None or effect.request._bounds is not None) and isinstance(response, Response):
+                self._bound(response, effect.request, bounds)
+            return response
         raise TypeError(f"no way to perform {type(effect).__name__}")
 
-    def _bounded(self, response: Response, request: PreparedRequest) -> Response:
-        """*response* with the bounds of the call, of the mount, or of this session for its body."""
-        if (
-            request._bounds is not None
-            or self.max_response_size is not UNSET
-            or self.max_decompression_ratio is not UNSET
-        ) and isinstance(response, Response):
-            own = Bounds(self.max_response_size, self.max_decompression_ratio)
-            response._limit((request._bounds or own).over(response._bounds).over(own))
-        return response
+    def _bound(self, response: Response, request: PreparedRequest, own: Bounds | None) -> None:
+        """Let the bounds of the call, else those of the mount, else *own*, this session's, hold for the body."""
+        given = (one for one in (request._bounds, response._bounds, own) if one is not None)
+        response._limit(reduce(Bounds.over, given))
 
     def _next_request(
         self, response: Response, request: PreparedRequest, settings: dict[str, Any]

@@ -520,6 +520,8 @@ class WireResponse(BaseHTTPResponse):
             amt = None
         try:
             if self._plain(decode_content):
+                if self._most is not None:
+                    self._check_announced(self._most)
                 data = self._receive(amt)
                 if self._most is not None:
                     self._count(data, self._most)
@@ -563,9 +565,7 @@ class WireResponse(BaseHTTPResponse):
 
     def _read_bounded(self, amt: int | None, most: int) -> bytes:
         """As it comes, but no more than *most* in all. A body that announces more is not even begun."""
-        body = self._reader._body
-        if isinstance(body, http11.LengthBody) and body.length > most:
-            raise ResponseTooLarge.by_size(most, body.length, announced=True)
+        self._check_announced(most)
         if amt is not None:
             data: bytes = self._fp.read(amt)
             self._tell += len(data)
@@ -576,6 +576,11 @@ class WireResponse(BaseHTTPResponse):
             self._count(piece, most)
             whole.write(piece)
         return whole.getvalue()
+
+    def _check_announced(self, most: int) -> None:
+        body = self._reader._body
+        if isinstance(body, http11.LengthBody) and body.length > most:
+            raise ResponseTooLarge.by_size(most, body.length, announced=True)
 
     def _count(self, data: bytes, most: int) -> None:
         self._came += len(data)
