@@ -442,7 +442,7 @@ class Session(SessionRedirectMixin):
             start = preferred_clock()
             response = adapter.send(effect.request, **settings)
             response.elapsed = timedelta(seconds=preferred_clock() - start)
-            if bounds is not None or effect.request._bounds is not None:
+            if (bounds is not None or effect.request._bounds is not None) and isinstance(response, Response):
                 self._bound(response, effect.request, bounds)
             return response
         if isinstance(effect, RunHooks):
