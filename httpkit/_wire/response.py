@@ -32,6 +32,9 @@ __all__ = ["BodyReader", "Lease", "WireResponse"]
 
 #: Bytes asked of the socket at once when the reader does not say how many it wants.
 RECEIVE_SIZE = 65_536
+#: From this size on a read is received straight into its result; less than this of it goes through a buffer.
+_LARGE = 16_384
+_SMALL = 4_096
 #: At most so many at once, however many are wanted: the buffer is allocated before anything arrives.
 _MOST_AT_ONCE = 1_048_576
 #: A body that claims to be longer is collected as it comes, rather than into memory reserved on its word.
@@ -69,12 +72,16 @@ class Lease(Protocol):
 
 
 class _Direct(io.RawIOBase):
-    """Lets `io.BufferedReader` allocate one result and fill it from the connection, without a second copy."""
+    """Lets `io.BufferedReader` allocate one result and fill it from the connection, without a second copy.
 
-    def __init__(self, lease: Lease, body: http11.LengthBody, first: bytes) -> None:
+    It gives *first*, which has arrived already, and then what comes, *most* bytes in all.
+    """
+
+    def __init__(self, lease: Lease, body: http11.LengthBody, first: bytes, most: int) -> None:
         self._lease = lease
         self._body = body
         self._first = first
+        self._left = most
 
     def readable(self) -> bool:
         return True
@@ -84,14 +91,16 @@ class _Direct(io.RawIOBase):
             size = min(len(buffer), len(self._first))
             buffer[:size] = self._first[:size]
             self._first = self._first[size:]
+            self._left -= size
             return size
         body = self._body
-        view = memoryview(buffer)[: body.remaining]
-        if not view:
+        room = min(self._left, body.remaining)
+        if not room:
             return 0
-        size = self._lease.receive_into(view)
+        size = self._lease.receive_into(memoryview(buffer)[:room])
         if not size:
             body.eof()
+        self._left -= size
         body.remaining -= size
         body.done = not body.remaining
         return size
@@ -256,14 +265,12 @@ class BodyReader(io.RawIOBase):
         if start + amt <= len(self._ready):
             self._at = start + amt
             return self._passed(self._ready[start : start + amt])
+        body, lease = self._body, self._lease
+        if isinstance(body, http11.LengthBody) and lease is not None and _LARGE <= amt <= _MOST_RESERVED:
+            first, self._ready, self._at = self._ready[start:], b"", 0
+            return self._read_known(first, body, lease, min(amt, len(first) + body.remaining))
         pieces = [self._ready[start:]] if start < len(self._ready) else []
         missing = amt - sum(map(len, pieces))
-        if (
-            missing > RECEIVE_SIZE
-            and isinstance(self._body, http11.LengthBody)
-            and missing >= self._body.remaining
-        ):
-            return self._read_all()
         self._ready, self._at = b"", 0
         while missing:
             piece = self._receive(missing)
@@ -287,18 +294,18 @@ class BodyReader(io.RawIOBase):
             and RECEIVE_SIZE < body.remaining <= _MOST_RESERVED
             and self._lease is not None
         ):
-            return self._read_known(first, body, self._lease)
+            return self._read_known(first, body, self._lease, len(first) + body.remaining)
         whole = io.BytesIO()
         whole.write(first)
         while piece := self._receive(RECEIVE_SIZE):
             whole.write(piece)
         return self._passed(whole.getvalue())
 
-    def _read_known(self, first: bytes, body: http11.LengthBody, lease: Lease) -> bytes:
-        """All of a long body of known length, received straight into the result."""
-        direct = io.BufferedReader(_Direct(lease, body, first), RECEIVE_SIZE)
+    def _read_known(self, first: bytes, body: http11.LengthBody, lease: Lease, size: int) -> bytes:
+        """*size* bytes of a body that has as many, received straight into the result; *first* are there already."""
+        direct = io.BufferedReader(_Direct(lease, body, first, size), _SMALL)
         try:
-            content = direct.read(len(first) + body.remaining)
+            content = direct.read(size)
         except BaseException:
             self._abort()
             raise
@@ -659,8 +666,31 @@ class WireResponse(BaseHTTPResponse):
         if amt == 0:
             raise ValueError("amt is 0; it must be positive, or None for pieces as they arrive")
         read = self.read1 if self.chunked or amt is None else self.read
-        while piece := read(amt, decode_content):
+        # The first piece settles how the others are read.
+        piece = read(amt, decode_content)
+        if self.chunked or amt is None or self._most is not None or self._has_decoded_content:
+            while piece:
+                yield piece
+                piece = read(amt, decode_content)
+        elif piece:
             yield piece
+            yield from self._stream_plainly(amt)
+
+    def _stream_plainly(self, amt: int) -> Iterator[bytes]:
+        """The rest of a body that passes as it is: large downloads spend their time here."""
+        take = self._fp.read
+        try:
+            while piece := take(amt):
+                self._tell += len(piece)
+                yield piece
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            known = self._broken(error)
+            if known is error:
+                raise
+            raise known from error
+        self._ends += 1
 
     def read_chunked(self, amt: int | None = None, decode_content: bool | None = None) -> Iterator[bytes]:
         """The content of a chunked body as it arrives."""
