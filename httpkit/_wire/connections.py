@@ -12,6 +12,7 @@ import io
 import select
 import socket
 import ssl
+import sys
 import weakref
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -21,12 +22,21 @@ from typing import Any, Union, cast
 
 from urllib3.connection import HTTPConnection as _HTTPConnection
 from urllib3.connection import HTTPSConnection as _HTTPSConnection
-from urllib3.exceptions import ProtocolError, ReadTimeoutError, SSLError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    LocationParseError,
+    NameResolutionError,
+    NewConnectionError,
+    ProtocolError,
+    ReadTimeoutError,
+    SSLError,
+)
+from urllib3.util import connection as _connecting
 from urllib3.util.ssl_ import resolve_cert_reqs
 from urllib3.util.wait import wait_for_read
 
 from .._message import urls
-from . import http11, sending, tls
+from . import addresses, http11, sending, tls
 from .response import RECEIVE_SIZE, BodyReader, WireResponse
 from .sending import UnfinishedBody, framing
 
@@ -51,6 +61,9 @@ _MAX_LINE = 65536
 _JOINED = 65_536
 #: What urllib3 says when nobody has said how much of a file to read at a time.
 _THEIR_BLOCK = 16_384
+
+# What other libraries and programs replace to steer all of urllib3's connections.
+_STOCK_CREATE_CONNECTION = _connecting.create_connection
 
 # Linux has poll() everywhere; where it is missing, or replaced by a cooperative scheduler, select() serves.
 _poll = getattr(select, "poll", None)
@@ -202,6 +215,8 @@ class HTTPConnection(_HTTPConnection):
     sent_all = False
     #: True once a byte of the answer to the current request has arrived.
     began_receiving = False
+    #: Where to connect to, if not to where the host's name leads.
+    route: addresses.Route | None = None
     #: Sees the head of each interim response: 103 Early Hints above all.
     on_interim: Callable[[http11.Head], None] | None = None
     _asked: tuple[str, str, _Early] | OSError | None = None
@@ -235,6 +250,32 @@ class HTTPConnection(_HTTPConnection):
             self._poller, self._polled = _poll(), sock
             self._poller.register(sock, select.POLLIN)
         return bool(self._poller.poll(0))
+
+    def _new_conn(self) -> socket.socket:
+        """A socket connected to the host, or to where `route` leads. Raises urllib3's errors, as its own does."""
+        if self.route is None and _connecting.create_connection is not _STOCK_CREATE_CONNECTION:
+            return super()._new_conn()
+        try:
+            sock = addresses.connect(
+                self._dns_host,
+                self.port,
+                timeout=self.timeout,
+                source_address=self.source_address,
+                socket_options=self.socket_options,
+                family=_connecting.allowed_gai_family(),
+                route=self.route,
+            )
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
+        except TimeoutError as error:
+            why = f"Connection to {self.host} timed out. (connect timeout={self.timeout})"
+            raise ConnectTimeoutError(self, why) from error
+        except UnicodeError as error:
+            raise LocationParseError(f"'{self.host}', label empty or too long") from error
+        except OSError as error:
+            raise NewConnectionError(self, f"Failed to establish a new connection: {error}") from error
+        sys.audit("http.client.connect", self, self.host, self.port)
+        return sock
 
     def close(self) -> None:
         """Close the socket, if there is one."""
@@ -493,10 +534,23 @@ def socks_connection_classes() -> tuple[type[HTTPConnection], type[HTTPSConnecti
     """Connections through a SOCKS proxy, plain and with TLS. Raises ImportError when PySocks is missing."""
     from urllib3.contrib.socks import SOCKSConnection
 
-    class SOCKSHTTPConnection(SOCKSConnection, HTTPConnection):
+    class ThroughSOCKS(SOCKSConnection):
+        route: addresses.Route | None
+
+        def _new_conn(self) -> Any:
+            """A connection made by the proxy: to the address that `route` gives, or to the name."""
+            name = self._dns_host
+            if self.route is not None:
+                self._dns_host = self.route.instead_of(name, self.port)
+            try:
+                return super()._new_conn()
+            finally:
+                self._dns_host = name
+
+    class SOCKSHTTPConnection(ThroughSOCKS, HTTPConnection):
         pass
 
-    class SOCKSHTTPSConnection(SOCKSConnection, HTTPSConnection):
+    class SOCKSHTTPSConnection(ThroughSOCKS, HTTPSConnection):
         pass
 
     return SOCKSHTTPConnection, SOCKSHTTPSConnection

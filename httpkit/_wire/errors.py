@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple, Union
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ..exceptions import (
     ChunkedEncodingError,
@@ -259,9 +259,11 @@ def _sentence(kind: Kind, chain: list[BaseException], request: Any, phase: str) 
 
 
 def _server(url: Any) -> str:
-    """`host:port` of the request's URL."""
+    """`host:port` of the request's URL, or the socket."""
     try:
         parts = urlsplit(url.decode() if isinstance(url, bytes) else url or "")
+        if parts.scheme == "http+unix":
+            return _show(f"the socket {unquote(parts.netloc.rpartition('@')[2])}")
         port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
     except ValueError:
         return "the server"
@@ -378,7 +380,10 @@ def _read_timeout(error: Any, at: _Scene) -> str:
 
 
 def _connect_timeout(error: Any, at: _Scene) -> str:
-    return f"No connection to {at.peer}{_within(error)} (connect timeout)"
+    late = next((link for link in _chain(error) if getattr(link, "tried", ())), None)
+    # Where the host has several addresses, what became of each.
+    tried = "" if late is None else f": {_show(late)}"
+    return f"No connection to {at.peer}{_within(error)} (connect timeout){tried}"
 
 
 def _timeout(error: Any, at: _Scene) -> str:
@@ -404,8 +409,16 @@ def _connecting(error: Any, at: _Scene) -> str:
     if cause is None:
         return f"Cannot connect to {at.peer}"
     refused = next((link for link in chain if isinstance(link, ConnectionRefusedError)), None)
-    hint = ". Is it running, and is the port right?" if refused else ""
-    return f"Cannot connect to {at.peer}: {_why(refused or cause)}{hint}"
+    several = getattr(cause, "tried", ())
+    said = f"Cannot connect to {at.peer}: {_why(cause if several else refused or cause)}"
+    if cause.filename is not None and _show(cause.filename) not in at.peer:
+        said += f" ({_show(cause.filename)})"
+    if refused:
+        said += ". Is it running, and is the port right?"
+    if several and str(cause.strerror) != str(cause):
+        names = _show(", ".join(address for address, _ in several))
+        said += f"{'' if refused else '.'} Tried {names}"
+    return said
 
 
 def _empty_pool(error: Any, at: _Scene) -> str:

@@ -40,6 +40,7 @@ from urllib3.util.ssl_match_hostname import CertificateError
 
 from ..exceptions import InvalidSchema, RequestException
 from . import connections
+from .addresses import Route
 from .connections import framing
 from .http11 import Head, Limits
 from .response import WireResponse
@@ -53,6 +54,7 @@ __all__ = [
     "WireResponse",
     "close",
     "framing",
+    "lead",
     "pool_manager",
     "proxy_from_url",
     "proxy_manager",
@@ -177,6 +179,8 @@ class HTTPConnectionPool(_HTTPConnectionPool):
     on_interim: Callable[[Head], None] | None = None
     #: Seconds, of which only differences count.
     clock: Callable[[], float] = staticmethod(time.monotonic)
+    #: Where its connections go, if not to where the host's name leads.
+    route: Route | None = None
     _retired = False
 
     def __init__(
@@ -184,6 +188,7 @@ class HTTPConnectionPool(_HTTPConnectionPool):
         *args: Any,
         keepalive_expiry: float | None = KEEPALIVE_EXPIRY,
         pool_timeout: float | None = None,
+        route: Route | None = None,
         **settings: Any,
     ) -> None:
         """*keepalive_expiry* is how many seconds an idle connection is kept, *pool_timeout* how many a call
@@ -192,6 +197,7 @@ class HTTPConnectionPool(_HTTPConnectionPool):
         super().__init__(*args, **settings)
         self.keepalive_expiry = keepalive_expiry
         self.pool_timeout = pool_timeout
+        self.route = route
         if self.block and isinstance(self.pool, _Slots):
             self.pool.wait_when_empty()
         _pools.add(self)
@@ -223,6 +229,8 @@ class HTTPConnectionPool(_HTTPConnectionPool):
             conn.limits = self.limits
         if self.on_interim is not None:
             conn.on_interim = self.on_interim
+        if self.route is not None:
+            conn.route = self.route
         return conn
 
     def _get_conn(self, timeout: float | None = None) -> Any:
@@ -444,6 +452,22 @@ def _equipped(
     manager.pool_classes_by_scheme = made
     _managers.add(manager)
     return manager
+
+
+def lead(manager: Any, route: Route | None) -> None:
+    """Let the connections of all pools that *manager* makes from now on go where *route* leads,
+    None being where the name of the host leads.
+
+    Raises TypeError for a manager with pools of another make, whose connections cannot be told.
+    """
+    led = {}
+    for scheme, made_by in manager.pool_classes_by_scheme.items():
+        ours = _POOLS[scheme] if made_by in (_HTTPConnectionPool, _HTTPSConnectionPool) else made_by
+        pool = getattr(ours, "func", ours)
+        if not issubclass(pool, HTTPConnectionPool):
+            raise TypeError(f"resolve= and uds= do not work with the pools of this adapter, {pool.__name__}")
+        led[scheme] = partial(ours, route=route)
+    manager.pool_classes_by_scheme = led
 
 
 def close(manager: Any) -> None:
