@@ -37,6 +37,7 @@ from ._late import late_names
 from ._message import bodies, credentials, urls
 from ._message.charsets import get_encoding_from_headers
 from ._wire import errors, pools, tls
+from ._wire.addresses import Route
 from ._wire.http11 import Limits
 from ._wire.pools import PoolManager, proxy_from_url
 from .cookies import extract_cookies_to_jar
@@ -46,10 +47,12 @@ from .structures import CaseInsensitiveDict
 from .timeouts import DEFAULT_TIMEOUT, UNSET, Timeout, Unset
 
 if TYPE_CHECKING:
+    import os
     import ssl
     from collections.abc import Sequence
 
     from ._types import CertType, ProxiesType, TimeoutType, VerifyType
+    from ._wire.addresses import Resolve
 
 __all__ = [
     "DEFAULT_POOLBLOCK",
@@ -155,6 +158,12 @@ class HTTPAdapter(BaseAdapter):
     *on_interim* is called with the status and the fields of each interim response (RFC 9110 §15.2), such as
     103 Early Hints, as soon as it is there; it should be quick, since the call waits for it.
 
+    *resolve* says which address to connect to in place of the one that a name has: a mapping from `"host:port"`,
+    or `"host"` for every port, to an IP address or a list of them to be tried in order, or a callable(host, port)
+    that gives these, or None to look the name up as usual. *uds* is the path of a Unix socket to connect to,
+    whatever the URL and the proxies. With both the URL keeps its say: Host, cookies, the name that TLS asks for and
+    verifies are its own. Raises ValueError for both at once and for what is no IP address.
+
     The others are settings of urllib3's connections, given to every pool: *source_address* (host, port) to
     send from, *socket_options* triples for `setsockopt`, *blocksize* bytes per read of a body file,
     *ssl_context*, *ssl_minimum_version* and *ssl_maximum_version* (`ssl.TLSVersion`), *assert_fingerprint*
@@ -175,6 +184,7 @@ class HTTPAdapter(BaseAdapter):
         "_codec_limits",
         "_on_interim",
         "_idle_settings",
+        "_route",
     ]
 
     max_retries: Retry
@@ -193,6 +203,7 @@ class HTTPAdapter(BaseAdapter):
     _codec_limits: Limits | None = None
     _on_interim: Callable[[int, CaseInsensitiveDict[str]], object] | None = None
     _idle_settings: Mapping[str, Any] = _NOTHING
+    _route: Route | None = None
 
     def __init__(
         self,
@@ -217,6 +228,8 @@ class HTTPAdapter(BaseAdapter):
         assert_fingerprint: str | None = None,
         server_hostname: str | None = None,
         assert_hostname: str | bool | None = None,
+        resolve: Resolve | None = None,
+        uds: str | bytes | os.PathLike[str] | None = None,
         **pool_settings: Any,
     ) -> None:
         super().__init__()
@@ -245,10 +258,12 @@ class HTTPAdapter(BaseAdapter):
         self._on_interim = on_interim
         self._extra_settings = {name: value for name, value in given.items() if value is not None}
         self._idle_settings = {"keepalive_expiry": keepalive_expiry, "pool_timeout": pool_timeout}
+        self._route = Route.of(resolve, uds)
         self._pool_connections = pool_connections
         self._pool_maxsize = pool_maxsize
         self._pool_block = pool_block
         self.init_poolmanager(pool_connections, pool_maxsize, block=pool_block, **self._extra_settings)
+        self._lead(self.poolmanager)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: getattr(self, name, None) for name in self.__attrs__}
@@ -262,6 +277,7 @@ class HTTPAdapter(BaseAdapter):
         self.init_poolmanager(
             self._pool_connections, self._pool_maxsize, block=self._pool_block, **self._extra_settings
         )
+        self._lead(self.poolmanager)
 
     def init_poolmanager(
         self, connections: int, maxsize: int, block: bool = DEFAULT_POOLBLOCK, **pool_kwargs: Any
@@ -277,6 +293,12 @@ class HTTPAdapter(BaseAdapter):
         self.poolmanager = pools.pool_manager(
             connections, maxsize, block, **self._idle_settings, **pool_kwargs
         )
+        self._lead(self.poolmanager)
+
+    def _lead(self, manager: Any) -> None:
+        """Let the connections of *manager*, be it a subclass's own, go where `resolve` and `uds` say."""
+        if self._route is not None:
+            pools.lead(manager, self._route)
 
     def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
         """The pool manager for calls through the proxy at the URL *proxy*, made when it is first asked for.
@@ -298,6 +320,7 @@ class HTTPAdapter(BaseAdapter):
             manager = pools.socks_manager(address, username or None, password or None, *size, **settings)
         else:
             manager = pools.proxy_manager(address, self.proxy_headers(proxy), *size, **settings)
+        self._lead(manager)
         # Two threads may have made one each; both use that of the first.
         return self.proxy_manager.setdefault(proxy, manager)
 
@@ -441,6 +464,8 @@ class HTTPAdapter(BaseAdapter):
         means nothing.
         """
         limits = _limits(timeout, self._default_timeout)
+        if self._route is not None and self._route.uds is not None:
+            proxies = None
         stock = self._is_stock()
         conn = self._kept_pool(request, verify, proxies, cert) if stock else None
         if conn is None:

@@ -42,6 +42,8 @@ from .models import DEFAULT_REDIRECT_LIMIT, REDIRECT_STATI, PreparedRequest, Req
 from .timeouts import UNSET, Unset
 
 if TYPE_CHECKING:
+    import os
+
     from ._types import (
         CertType,
         CookiesType,
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
         TimeoutType,
         VerifyType,
     )
+    from ._wire.addresses import Resolve
     from .models import AuthType
     from .timeouts import Timeout
 
@@ -207,6 +210,9 @@ class Session(SessionRedirectMixin):
     settings are not changed meanwhile. Defaults are attributes: `headers`, `auth`, `params`, `proxies`,
     `hooks`, `stream`, `verify`, `cert`, `cookies`, `timeout` (seconds, see `timeouts.Timeout`),
     `max_redirects`, `trust_env`.
+
+    *resolve* and *uds* are for its own two adapters: addresses to connect to in place of what names have, or
+    a Unix socket; see `adapters.HTTPAdapter`.
     """
 
     #: What a pickle keeps.
@@ -235,7 +241,9 @@ class Session(SessionRedirectMixin):
     max_response_size: int | Unset | None = UNSET
     max_decompression_ratio: float | Unset | None = UNSET
 
-    def __init__(self) -> None:
+    def __init__(
+        self, *, resolve: Resolve | None = None, uds: str | bytes | os.PathLike[str] | None = None
+    ) -> None:
         self.headers = default_headers()
         self.auth: AuthType = None
         self.proxies: dict[str, str] = {}
@@ -248,8 +256,11 @@ class Session(SessionRedirectMixin):
         self.trust_env = True
         self.cookies = cookiejar_from_dict({})
         self.adapters: OrderedDict[str, BaseAdapter] = OrderedDict()
-        self.mount("https://", HTTPAdapter())
-        self.mount("http://", HTTPAdapter())
+        # Programs put classes without these arguments in the place of HTTPAdapter.
+        given = {"resolve": resolve, "uds": uds}
+        route: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        self.mount("https://", HTTPAdapter(**route))
+        self.mount("http://", HTTPAdapter(**route))
 
     def __enter__(self: Self) -> Self:
         return self

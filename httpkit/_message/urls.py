@@ -129,7 +129,12 @@ class URL(NamedTuple):
 
     @property
     def host_field(self) -> str:
-        """The value of the Host field (RFC 9110 §7.2): no default port, no zone, which is ours alone (RFC 6874 §4)."""
+        """The value of the Host field (RFC 9110 §7.2): no default port, no zone, which is ours alone (RFC 6874 §4).
+
+        Behind a Unix socket every program answers to `localhost`; its path is none of the server's business.
+        """
+        if self.scheme == "http+unix":
+            return "localhost"
         host = self.host
         if "%25" in host and host[0] == "[":
             host = host.partition("%25")[0] + "]"
