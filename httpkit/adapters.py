@@ -371,7 +371,9 @@ class HTTPAdapter(BaseAdapter):
         subclass may change both.
         """
         url = urls.parse(request.url or "")
-        host = {"scheme": url.scheme, "host": url.hostname, "port": url.port}
+        # urllib3 reads a zone in brackets only.
+        name = url.host if "%" in url.host else url.hostname
+        host = {"scheme": url.scheme, "host": name, "port": url.port}
         return host, self._tls_settings(verify, cert) if url.scheme == "https" else {}
 
     def _tls_settings(self, verify: VerifyType, cert: CertType) -> dict[str, Any]:

@@ -19,14 +19,15 @@ import doctest
 import io
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
-from tests.servers import Authority, Received, RecordingServer, Reply, wsgi
+from tests.servers import Authority, Received, RecordingServer, Reply, UnixServer, wsgi
 from tests.servers.guard import Network
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -164,18 +165,32 @@ class SmallAPI:
 
 
 @pytest.fixture
+def daemon() -> Iterator[UnixServer]:
+    """What listens at `/run/docker.sock` in the snippets. The name of `tmp_path` can be too long for a socket."""
+    with (
+        TemporaryDirectory() as place,
+        UnixServer(f"{place}/A.sock", Reply.json({"Version": "28"})) as server,
+    ):
+        yield server
+
+
+@pytest.fixture
 def world(
     serve: Callable[..., RecordingServer],
     ca: Authority,
     dns: Network,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    daemon: UnixServer,
 ) -> None:
     """The internet as the pages know it, and the directory that they work in."""
     httpbin, api = wsgi(pytest.importorskip("httpbin").app), SmallAPI()
     for name, handler in (("httpbin.org", httpbin), ("api.example.com", api)):
         dns.route(name, 443, serve(handler, tls=ca.server_context(name)))
         dns.route(name, 80, serve(handler))
+    # The pages send calls for api.example.com to 127.0.0.1, and to the socket of a daemon.
+    dns.routes["127.0.0.1", 443] = dns.routes[dns.hosts["api.example.com"], 443]
+    dns.routes["/run/docker.sock"] = daemon.path
     dns.hosts["localhost"] = "127.77.1.1"
     dns.routes["127.77.1.1", 8000] = ("127.0.0.1", serve().port)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", ca.file)

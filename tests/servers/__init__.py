@@ -14,6 +14,7 @@ HTTP
   `getlist(name)`, `header(name)`, `names`, `path`, `query`, `form`, `text`, `json()`, `cookies`.
 - `Reply(status, headers, body, reason, framing=, interim=, trailers=, close=, takeover=)`, `Reply.json(value)`,
   `Reply.text(text)`, `Reply.redirect(location, status)`. A list or generator as body is sent chunked, piece by piece.
+- `UnixServer(path, handler)` is the same behind a Unix socket; `server.at("/x")` is its URL for `http+unix`.
 - `wsgi(app)` is a handler that lets a WSGI application answer.
 - All servers: `url`, `url_as(name, path, userinfo)` (same server under another name), `host`, `port`, `authority`.
 
@@ -70,6 +71,7 @@ from .http import Received, RecordingServer, Reply, echo, slowly
 from .proxies import ProxyServer, Socks5Server, SocksRequest
 from .raw import CLOSE, HALF_CLOSE, HANG, READ_HEAD, READ_REQUEST, RESET, Drip, RawServer
 from .tls import Authority, Issued
+from .unix import UnixServer
 from .wsgi import wsgi
 
 __all__ = [
@@ -93,6 +95,7 @@ __all__ = [
     "Socks5Server",
     "SocksRequest",
     "TLSInfo",
+    "UnixServer",
     "echo",
     "full_backlog_listener",
     "slowly",

@@ -258,12 +258,17 @@ class Listener:
             self._finished[peer.number].wait(LIMIT)
 
     def __enter__(self: Self) -> Self:
-        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        self._socket = socket.create_server((self.host, 0), family=family, backlog=64)
-        self.port = self._socket.getsockname()[1]
+        self._socket = self.listen()
         self._waker, self._wakened = socket.socketpair()
         self._start(self._accept)
         return self
+
+    def listen(self) -> socket.socket:
+        """The listening socket. A subclass may have another kind."""
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        sock = socket.create_server((self.host, 0), family=family, backlog=64)
+        self.port = sock.getsockname()[1]
+        return sock
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         self.stop()
@@ -290,7 +295,8 @@ class Listener:
             if self._wakened in readable:
                 return
             sock, _ = self._socket.accept()
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if sock.family in (socket.AF_INET, socket.AF_INET6):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.settimeout(LIMIT)
             peer = Peer(sock, len(self.peers) + 1, self._stopping)
             self._finished[peer.number] = threading.Event()
