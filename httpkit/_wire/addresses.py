@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any, TypeVar, Union
+from typing import Any, NamedTuple, TypeVar, Union
 
 __all__ = [
     "ATTEMPT_DELAY",
@@ -172,8 +172,7 @@ def _is_ip_address(text: str) -> bool:
 # --- connecting
 
 
-@dataclass(frozen=True)
-class _Manner:
+class _Manner(NamedTuple):
     """What is the same for every attempt."""
 
     timeout: float | None

@@ -300,7 +300,7 @@ VIEWS = [
     ("http://[::1]:81/", "[::1]:81", "::1", 81, "[::1]:81", "/"),
     ("http://[fe80::1%25eth0]/", "[fe80::1%25eth0]", "fe80::1%eth0", 80, "[fe80::1]", "/"),
     ("http://[fe80::1%25eth0]:81/", "[fe80::1%25eth0]:81", "fe80::1%eth0", 81, "[fe80::1]:81", "/"),
-    ("http+unix://%2Ftmp/a", "%2Ftmp", "%2Ftmp", None, "%2Ftmp", "/a"),
+    ("http+unix://%2Ftmp/a", "%2Ftmp", "%2Ftmp", None, "localhost", "/a"),
 ]
 
 
