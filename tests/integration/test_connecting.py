@@ -236,11 +236,11 @@ class TestSeveralAddresses:
     ) -> None:
         with full_backlog_listener() as one, full_backlog_listener("127.0.0.2") as other:
             names(monkeypatch, one, other)
-            monkeypatch.setitem(addresses.connect.__kwdefaults__, "delay", 0.01)
+            monkeypatch.setitem(addresses.connect.__kwdefaults__, "delay", 0.001)
             with httpkit.Session() as session, pytest.raises(ConnectTimeout) as caught:
-                session.get("http://api.test/", timeout=(0.04, 5))
+                session.get("http://api.test/", timeout=(0.15, 5))
         assert str(caught.value) == (
-            "No connection to api.test:80 within 0.04 seconds (connect timeout): "
+            "No connection to api.test:80 within 0.15 seconds (connect timeout): "
             "127.0.0.1: no answer in time; 127.0.0.2: no answer in time"
         )
 
