@@ -65,7 +65,9 @@ class UnixAdapter(HTTPAdapter):
             return known
         given = self._base()
         settings = {name: given[name] for name in given.keys() & pools.setting_names()}
-        manager = pools.pool_manager(1, self._pool_maxsize, self._pool_block, **settings)
+        manager = pools.pool_manager(
+            1, self._pool_maxsize, self._pool_block, **self._idle_settings, **settings
+        )
         pools.lead(manager, Route.of(uds=path))
         # Two threads may have made one each; both use that of the first.
         manager = self._managers.setdefault(path, manager)

@@ -25,7 +25,10 @@ FLOORS: list[tuple[str, str]] = [
         ),
     ),
     ("1b", "_bounds _message.fields _message.set_cookie _message.typed _message.urls _wire.framing"),
-    ("2a", "_cookie_policy _digest _message.charsets _message.multipart _proxies _wire.addresses _wire.http11 retries"),
+    (
+        "2a",
+        "_cookie_policy _digest _message.charsets _message.multipart _proxies _wire.addresses _wire.http11 retries",
+    ),
     ("2b", "_environment _message.bodies _wire.decoding _wire.errors _wire.sending _wire.tls cookies"),
     ("2c", "_wire.response"),
     ("3", "_wire.connections models"),
