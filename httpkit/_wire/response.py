@@ -74,14 +74,19 @@ class Lease(Protocol):
 class _Direct(io.RawIOBase):
     """Lets `io.BufferedReader` allocate one result and fill it from the connection, without a second copy.
 
-    It gives *first*, which has arrived already, and then what comes, *most* bytes in all.
+    It ends where the read that it is offered for ends, so nothing stays in a buffer between two reads.
     """
 
-    def __init__(self, lease: Lease, body: http11.LengthBody, first: bytes, most: int) -> None:
+    def __init__(self, lease: Lease, body: http11.LengthBody) -> None:
         self._lease = lease
         self._body = body
+        self._first = b""
+        self._left = 0
+
+    def offer(self, first: bytes, size: int) -> None:
+        """*size* bytes from now on: *first*, which have arrived already, and then what comes."""
         self._first = first
-        self._left = most
+        self._left = size
 
     def readable(self) -> bool:
         return True
@@ -124,6 +129,8 @@ class BodyReader(io.RawIOBase):
     The connection is given back with the last byte of it.
     """
 
+    _filled: io.BufferedReader
+
     def __init__(
         self, lease: Lease, body: http11.Body, first: bytes, *, persistent: bool, upgraded: bool = False
     ) -> None:
@@ -135,6 +142,7 @@ class BodyReader(io.RawIOBase):
         self._fault: Exception | None = None
         self._ready, self._at = b"", 0
         self._file: io.BufferedReader | None = None
+        self._direct: _Direct | None = None
         if first:
             try:
                 self._ready = body.feed(first)
@@ -303,9 +311,12 @@ class BodyReader(io.RawIOBase):
 
     def _read_known(self, first: bytes, body: http11.LengthBody, lease: Lease, size: int) -> bytes:
         """*size* bytes of a body that has as many, received straight into the result; *first* are there already."""
-        direct = io.BufferedReader(_Direct(lease, body, first, size), _SMALL)
+        if self._direct is None:
+            self._direct = _Direct(lease, body)
+            self._filled = io.BufferedReader(self._direct, _SMALL)
+        self._direct.offer(first, size)
         try:
-            content = direct.read(size)
+            content = self._filled.read(size)
         except BaseException:
             self._abort()
             raise
