@@ -13,6 +13,7 @@ from typing import Any
 
 from ._environment import ca_bundle, get_environ_proxies, should_bypass_proxies
 from ._message import urls
+from .exceptions import InvalidHeader, InvalidProxyURL
 from .structures import CaseInsensitiveDict, to_key_val_list
 from .timeouts import NO_LIMIT, UNSET
 
@@ -68,8 +69,14 @@ def merge_headers(given: Any, session_headers: Any) -> CaseInsensitiveDict[Any]:
         ):
             return session_headers.copy()
         given = {}
-    merged = merge_setting(given, session_headers, CaseInsensitiveDict)
-    return merged if isinstance(merged, CaseInsensitiveDict) else CaseInsensitiveDict(merged)
+    try:
+        merged = merge_setting(given, session_headers, CaseInsensitiveDict)
+        return merged if isinstance(merged, CaseInsensitiveDict) else CaseInsensitiveDict(merged)
+    except (TypeError, ValueError, AttributeError) as error:
+        kind = "one whose names are not text" if isinstance(given, Mapping) else type(given).__name__
+        raise InvalidHeader(
+            f"headers: give a mapping from names to values, such as {{'Accept': 'text/plain'}}, not {kind}"
+        ) from error
 
 
 def merge_params(given: Any, session_params: Any) -> Any:
@@ -104,10 +111,17 @@ def effective_proxies(
     Those given explicitly, on call or session, beat the environment's altogether when one of them speaks
     about *url*, be it to say None. A `no_proxy` entry among them is obeyed for them as well.
     """
-    explicit: dict[str, Any] = {**(session or {}), **(call or {})}
+    try:
+        explicit: dict[str, Any] = {**(session or {}), **(call or {})}
+    except TypeError as error:
+        given = session if session and not isinstance(session, Mapping) else call
+        raise _no_proxies(type(given).__name__) from error
     effective = EffectiveProxies()
     effective.explicit = explicit
     if explicit:
+        for key, value in explicit.items():
+            if not isinstance(key, str) or not (value is None or isinstance(value, str)):
+                raise _no_proxies(f"{type(value).__name__} for {str(key)[:40]!r}")
         exceptions = explicit.get("no_proxy")
         if exceptions and should_bypass_proxies(url, no_proxy=exceptions):
             return effective
@@ -122,6 +136,13 @@ def effective_proxies(
     if effective:
         effective.as_made = dict(effective)
     return effective
+
+
+def _no_proxies(given: str) -> InvalidProxyURL:
+    return InvalidProxyURL(
+        "proxies: give a mapping from schemes to the URLs of proxies, such as "
+        f"{{'https': 'http://proxy.example.com:3128'}}, not {given}"
+    )
 
 
 def settled_proxies(proxies: Mapping[str, Any] | None) -> EffectiveProxies:

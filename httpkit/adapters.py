@@ -246,6 +246,10 @@ class HTTPAdapter(BaseAdapter):
             **_known(pool_settings),
         }
         # Retries of reads are out: what was read from a response is gone.
+        if not (max_retries is None or isinstance(max_retries, int) or hasattr(max_retries, "increment")):
+            raise ValueError(
+                f"max_retries: give a number or a urllib3 Retry, not {type(max_retries).__name__}"
+            )
         self.max_retries = (
             Retry(0, read=False) if max_retries == DEFAULT_RETRIES else Retry.from_int(max_retries)
         )

@@ -128,7 +128,22 @@ class RequestHooksMixin:
         if callable(hook):
             self.hooks[event].append(hook)
         elif hook is not None:
+            if isinstance(hook, (str, bytes)) or not isinstance(hook, Iterable):
+                raise TypeError(
+                    f"hooks: give a callable, or several in a list, for {event!r}, not {type(hook).__name__}"
+                )
             self.hooks[event].extend(one for one in hook if callable(one))
+
+    def _register(self, hooks: Any) -> None:
+        try:
+            given = list(hooks.items())
+        except AttributeError:
+            raise TypeError(
+                f"hooks: give a mapping from events to callables, such as {{'response': function}}, "
+                f"not {type(hooks).__name__}"
+            ) from None
+        for event, registered in given:
+            self.register_hook(event, registered)
 
     def deregister_hook(self, event: str, hook: HookType) -> bool:
         """Remove *hook* from *event*; False when it was not there."""
@@ -162,8 +177,7 @@ class Request(RequestHooksMixin):
     ) -> None:
         self.hooks = _hooks.default_hooks()
         if hooks:
-            for event, hook in list(hooks.items()):
-                self.register_hook(event, hook)
+            self._register(hooks)
         self.method = method
         self.url = url
         self.headers: Any = {} if headers is None else headers
@@ -307,9 +321,14 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
         if not headers:
             self.headers = CaseInsensitiveDict()
             return
-        pairs: Iterable[tuple[Any, Any]] = (
-            headers.pairs() if isinstance(headers, CaseInsensitiveDict) else headers.items()
-        )
+        try:
+            pairs: Iterable[tuple[Any, Any]] = (
+                headers.pairs() if isinstance(headers, CaseInsensitiveDict) else headers.items()
+            )
+        except AttributeError as error:
+            raise InvalidHeader(
+                f"headers: give a mapping from names to values, not {type(headers).__name__}"
+            ) from error
         checked = []
         for name, value in pairs:
             fields.validate(name, value)
@@ -423,8 +442,8 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
 
     def prepare_hooks(self, hooks: HooksInput) -> None:
         """Register the callables of *hooks*."""
-        for event, registered in (hooks or {}).items():
-            self.register_hook(event, registered)
+        if hooks:
+            self._register(hooks)
 
 
 class _TypedField(Generic[T]):

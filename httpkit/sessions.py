@@ -36,7 +36,7 @@ from ._settings import (
 )
 from .adapters import BaseAdapter, HTTPAdapter
 from .cookies import RequestsCookieJar, cookiejar_from_dict, extract_cookies_to_jar, merge_cookies
-from .exceptions import InvalidSchema
+from .exceptions import InvalidHeader, InvalidSchema
 from .hooks import default_hooks, dispatch_hook
 from .models import DEFAULT_REDIRECT_LIMIT, REDIRECT_STATI, PreparedRequest, Request, Response
 from .timeouts import UNSET, Unset
@@ -203,6 +203,14 @@ def _drain(response: Response) -> Response:
     return response
 
 
+def _method(given: object) -> str:
+    """A method that is not given as text, as text. Raises InvalidHeader for what is none (RFC 9110 §9.1)."""
+    if isinstance(given, bytes) and given:
+        return given.decode("ascii", "replace")
+    kind = type(given).__name__ if given else repr(given)
+    raise InvalidHeader(f"method: give a word such as 'GET', not {kind}")
+
+
 class Session(SessionRedirectMixin):
     """Settings, cookies and connections that many calls share.
 
@@ -345,8 +353,8 @@ class Session(SessionRedirectMixin):
         Raises RequestException, whose subclasses say what went wrong; a 4xx or 5xx status is a response and
         not an error.
         """
-        if isinstance(method, bytes):
-            method = method.decode("ascii", "replace")
+        if not isinstance(method, str) or not method:
+            method = _method(method)
         prepared = self.prepare_request(
             Request(method.upper(), url, headers, files, data, params, auth, cookies, hooks, json)
         )
@@ -402,8 +410,11 @@ class Session(SessionRedirectMixin):
         given comes from the session and the environment. Raises ValueError for a request that was not
         prepared.
         """
-        if isinstance(cast(object, request), Request):
-            raise ValueError("send() takes a prepared request: call session.prepare_request(request) first")
+        if not hasattr(request, "frame_edited"):
+            kind = type(request).__name__
+            raise ValueError(
+                f"send() takes a prepared request, not {kind}: call session.prepare_request(request) first"
+            )
         allow_redirects = kwargs.pop("allow_redirects", True)
         request.frame_edited()
         self._settle(request, kwargs)

@@ -105,6 +105,10 @@ def _verification(verify: Any, base: Mapping[str, Any]) -> dict[str, Any]:
         return {"cert_reqs": "CERT_REQUIRED", name: path, **_absent(base, *_TRUST, but=name)}
     if hasattr(verify, "wrap_socket"):
         return {"ssl_context": verify, **_absent(base, "cert_reqs", *_TRUST)}
+    if verify not in (False, True):
+        raise ValueError(
+            f"verify: give True, False, the path of a CA bundle or an ssl.SSLContext, not {type(verify).__name__}"
+        )
     if verify:
         return _verification(True, base)
     if getattr(base.get("ssl_context"), "check_hostname", False):
