@@ -114,14 +114,15 @@ def effective_proxies(
     try:
         explicit: dict[str, Any] = {**(session or {}), **(call or {})}
     except TypeError as error:
-        given = session if session and not isinstance(session, Mapping) else call
+        given: object = session if hasattr(call or {}, "keys") else call
         raise _no_proxies(type(given).__name__) from error
     effective = EffectiveProxies()
     effective.explicit = explicit
     if explicit:
-        for key, value in explicit.items():
-            if not isinstance(key, str) or not (value is None or isinstance(value, str)):
-                raise _no_proxies(f"{type(value).__name__} for {str(key)[:40]!r}")
+        entries: Any = explicit.items()
+        for name, value in entries:
+            if not isinstance(name, str) or not (value is None or isinstance(value, str)):
+                raise _no_proxies(f"{type(value).__name__} for {str(name)[:40]!r}")
         exceptions = explicit.get("no_proxy")
         if exceptions and should_bypass_proxies(url, no_proxy=exceptions):
             return effective

@@ -453,12 +453,12 @@ def _incomplete(error: Any, at: _Scene) -> str:
         return f"The body from {at.server} is malformed: {_show(repr(length))} is not the size of a chunk"
     partial, expected = error.partial, error.expected
     got = len(partial) if isinstance(partial, bytes) else partial
-    # The name of urllib3's error is what programs look for in the text.
+    # In parentheses what programs look for in the text.
     if expected and expected < 0:
         beyond = f"{-expected} more than its Content-Length says"
-        return f"The body from {at.server} has {got} bytes, {beyond} (IncompleteRead)"
+        return f"The body from {at.server} has {got} bytes, {beyond} ({_show(repr(error))})"
     missing = f", with {expected} to come" if expected else ""
-    return f"The body from {at.server} ended early, after {got} bytes{missing} (IncompleteRead)"
+    return f"The body from {at.server} ended early, after {got} bytes{missing} ({_show(repr(error))})"
 
 
 def _broken(error: Any, at: _Scene) -> str:

@@ -206,7 +206,7 @@ READING: list[tuple[str, Any, type[Exception], str]] = [
         "long",
         _aborted(theirs.IncompleteRead(37, -35)),
         ours.ChunkedEncodingError,
-        "has 37 bytes, 35 more than its Content-Length says (IncompleteRead)",
+        "has 37 bytes, 35 more than its Content-Length says (IncompleteRead(37 bytes read, -35 more expected))",
     ),
     (
         "short in http.client",
