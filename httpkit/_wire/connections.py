@@ -113,7 +113,7 @@ class _Lease:
     def begin(self, sock: Any) -> None:
         """From now on the answer is read from *sock*, and never from another one of the same connection."""
         self._sock = sock
-        self._connection.is_busy = True
+        _reading.add(self._connection)
 
     @property
     def has_ended(self) -> bool:
@@ -155,7 +155,7 @@ class _Lease:
         except AttributeError:
             return
         connection = self._connection
-        connection.is_busy = False
+        _reading.discard(connection)
         if not reusable or connection.is_stray:
             connection.close()
         if self._pool is not None:
@@ -185,6 +185,9 @@ class _Lease:
         return cast(socket.socket, self._sock)
 
 
+#: Those whose answer is being read. Being here keeps a socket out of the garbage that an abandoned response is
+#: part of, so that it is closed by the response and not by a finaliser of its own, which warns.
+_reading: set[HTTPConnection] = set()
 #: Those that may be open.
 _connections: weakref.WeakSet[HTTPConnection] = weakref.WeakSet()
 
@@ -205,8 +208,7 @@ class HTTPConnection(_HTTPConnection):
     limits = http11.DEFAULT_LIMITS
     #: When the last exchange ended, by the clock of the pool.
     idle_since = 0.0
-    #: True while an answer is being read, and True when urllib3 gives the connection back by itself.
-    is_busy = False
+    #: True when urllib3 gives the connection back by itself.
     is_returned_by_caller = False
     #: True when its place in the pool is taken already.
     is_stray = False
@@ -223,6 +225,11 @@ class HTTPConnection(_HTTPConnection):
     _asked_to_close = False
     _poller: Any = None
     _polled: Any = None
+
+    @property
+    def is_busy(self) -> bool:
+        """True while an answer is being read from it."""
+        return self in _reading
 
     @property
     def is_connected(self) -> bool:
@@ -335,7 +342,11 @@ class HTTPConnection(_HTTPConnection):
         lease = self.lease(None)
         if self.is_returned_by_caller:
             lease.disown()
-        return self._read_head(method, url, lease, early)
+        try:
+            return self._read_head(method, url, lease, early)
+        except BaseException:
+            lease.give_back(reusable=False)
+            raise
 
     def set_tunnel(self, host: str, *args: Any, **kwargs: Any) -> None:
         """As urllib3's. An IPv6 address is in brackets with every version of it (RFC 9112 §3.2.3)."""
