@@ -300,7 +300,6 @@ class HTTPConnectionPool(_HTTPConnectionPool):
         """
         conn = self._get_conn(self.pool_timeout)
         lease = conn.lease(self)
-        replaced = False
         while True:
             kept = conn.sock is not None
             limit = connect_timeout
@@ -317,9 +316,8 @@ class HTTPConnectionPool(_HTTPConnectionPool):
                 proxy_reached = conn.proxy is None or conn.has_connected_to_proxy
                 try:
                     conn.close()
-                    replaced = (
-                        not replaced
-                        and kept
+                    again = (
+                        kept
                         and isinstance(error, _DEAD)
                         and not isinstance(error, RequestException)
                         and not conn.began_receiving
@@ -329,7 +327,7 @@ class HTTPConnectionPool(_HTTPConnectionPool):
                 except BaseException:
                     lease.give_back(reusable=False)
                     raise
-                if not replaced:
+                if not again:
                     lease.give_back(reusable=False)
                     known = self._as_urllib3(error, target, limit, conn, proxy_reached)
                     if known is error:
@@ -474,7 +472,7 @@ def close(manager: Any) -> None:
     """Close what *manager* keeps open. It may be used again, and pools that are in use meanwhile go on."""
     known = getattr(manager, "pools", None)
     if isinstance(known, RecentlyUsedContainer):
-        for key in known.keys():
+        for key in known.keys():  # noqa: SIM118  # it cannot be iterated
             retire = getattr(known.get(key), "retire", None)
             if retire is not None:
                 retire()

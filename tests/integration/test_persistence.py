@@ -134,11 +134,12 @@ class TestReplay:
             session.get(server.url)
         assert server.connections == 1
 
+    @pytest.mark.parametrize("end", [CLOSE, RESET])
     @pytest.mark.parametrize("answer", [b"H", b"HTTP/1.1 103 Early Hints\r\n\r\n"])
     def test_is_not_after_one_byte_of_an_answer(
-        self, session: httpkit.Session, serve_raw: ServeRaw, answer: bytes
+        self, session: httpkit.Session, serve_raw: ServeRaw, answer: bytes, end: Any
     ) -> None:
-        server = serve_raw([[READ_REQUEST, OK, READ_REQUEST, answer, CLOSE], self.LIVES])
+        server = serve_raw([[READ_REQUEST, OK, READ_REQUEST, answer, end], self.LIVES])
         session.get(server.url)
         with pytest.raises(httpkit.ConnectionError):
             session.get(server.url)
@@ -437,13 +438,12 @@ class TestPlaces:
         with httpkit.Session() as session:
             for _ in range(3):
                 response = session.get(server.url, stream=True)
+                lease = response.raw._reader.lease
                 barrier = threading.Barrier(4)
 
-                def close(
-                    response: httpkit.Response = response, barrier: threading.Barrier = barrier
-                ) -> None:
+                def close(lease: Any = lease, barrier: threading.Barrier = barrier) -> None:
                     barrier.wait()
-                    response.close()
+                    lease.give_back(reusable=False)
 
                 threads = [threading.Thread(target=close) for _ in range(4)]
                 for thread in threads:
@@ -473,7 +473,7 @@ class TestPlaces:
     ) -> None:
         from httpkit._wire import connections
 
-        server = serve_raw([READ_REQUEST, OK, READ_REQUEST, OK, HANG])
+        server = serve_raw([READ_REQUEST, b"HTTP/1.1 204 No Content\r\n\r\n", READ_REQUEST, OK, HANG])
         with httpkit.Session() as session:
             real = connections.WireResponse
 
@@ -487,3 +487,5 @@ class TestPlaces:
             queue = session.get_adapter(server.url).poolmanager.connection_from_url(server.url).pool.queue
             assert len(queue) == 10
             assert len([conn for conn in queue if conn is not None]) == 1
+            assert session.get(server.url).content == b"ok"
+        assert server.connections == 1, "nor does it close what is somebody else's by now"

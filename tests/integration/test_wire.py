@@ -7,6 +7,7 @@ import os
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -177,9 +178,14 @@ class TestEarlyAnswers:
     def test_of_a_server_that_stops_reading_and_stays(
         self, session: httpkit.Session, serve_both: ServeRaw, body: Any
     ) -> None:
-        server = serve_both([READ_HEAD, TOO_LARGE, threading.Event()])
+        # It thinks about it for so long that all buffers are full.
+        server = serve_both(
+            [READ_HEAD, lambda peer: peer.stopping.wait(0.05), TOO_LARGE, lambda peer: peer.stopping.wait(2)]
+        )
+        started = time.monotonic()
         response = session.post(server.url, data=body, timeout=TIMEOUT)
         assert (response.status_code, response.content) == (413, b"much")
+        assert time.monotonic() - started < 1.5, "the answer counts, not the end of the connection"
         assert not kept_open(session), "the rest was promised and never came"
 
     def test_of_a_server_that_reads_some_and_closes(
