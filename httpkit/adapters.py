@@ -579,7 +579,7 @@ class HTTPAdapter(BaseAdapter):
             return None
         if kept is not None and kept.is_open and kept.manager is self.poolmanager:
             return kept
-        if len(self._kept) > _MOST_KEPT:
+        if len(self._kept) >= self._pool_connections:
             self._kept.clear()
         pool = self._pool(request, verify, None, cert)
         if isinstance(pool, pools.HTTPConnectionPool):
@@ -632,7 +632,6 @@ _POOL_METHODS = {
         "request_url",
     )
 }
-_MOST_KEPT = 100
 
 
 def _never_retries(retries: Retry) -> bool:
