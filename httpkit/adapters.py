@@ -616,7 +616,7 @@ def _tell(hook: Callable[[int, CaseInsensitiveDict[str]], object], head: Any) ->
 
 def _fields_of(resp: Any) -> CaseInsensitiveDict[str]:
     if isinstance(resp, pools.WireResponse):
-        return CaseInsensitiveDict.from_pairs(resp.head.fields)
+        return CaseInsensitiveDict.from_pairs(resp.pairs())
     fields = getattr(resp, "headers", None)
     repeats = getattr(fields, "iteritems", None)
     return CaseInsensitiveDict(fields or {}) if repeats is None else CaseInsensitiveDict.from_pairs(repeats())

@@ -250,6 +250,10 @@ class HTTPConnectionPool(_HTTPConnectionPool):
         try:
             if conn is None:
                 return self._new_conn()
+            if not isinstance(conn, self.ConnectionCls):
+                # Made before something replaced the class, as recording libraries do, or before that ended.
+                conn.close()
+                return self._new_conn()
             if conn.sock is not None and not self._is_usable(conn):
                 conn.close()
         except BaseException:
@@ -534,11 +538,12 @@ def _socks_pools() -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DependencyWarning)
         plain, secure = connections.socks_connection_classes()
+        from urllib3.contrib import socks
 
     class SOCKSHTTPConnectionPool(HTTPConnectionPool):
-        ConnectionCls = plain
+        ConnectionCls = _ConnectionClass(plain, socks.SOCKSHTTPConnectionPool, socks.SOCKSConnection)
 
     class SOCKSHTTPSConnectionPool(HTTPSConnectionPool):
-        ConnectionCls = secure
+        ConnectionCls = _ConnectionClass(secure, socks.SOCKSHTTPSConnectionPool, socks.SOCKSHTTPSConnection)
 
     return {"http": SOCKSHTTPConnectionPool, "https": SOCKSHTTPSConnectionPool}

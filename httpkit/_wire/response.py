@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import copy
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from urllib3._collections import HTTPHeaderDict
@@ -130,6 +130,8 @@ class BodyReader(io.RawIOBase):
     """
 
     _filled: io.BufferedReader
+    #: As http.client has it: 10 or 11.
+    version = 11
 
     def __init__(
         self, lease: Lease, body: http11.Body, first: bytes, *, persistent: bool, upgraded: bool = False
@@ -367,6 +369,8 @@ class WireResponse(BaseHTTPResponse):
     _came = 0
     _fault: Exception | None = None
 
+    _left: int | None = None
+
     def __init__(
         self,
         head: http11.Head,
@@ -389,6 +393,8 @@ class WireResponse(BaseHTTPResponse):
         # Libraries that cache put a wrapper of theirs here, so all reading goes by way of it.
         self._fp: Any = fp
         self._reader = fp
+        if head.version != fp.version:
+            fp.version = head.version
         self._lease = lease
         self._target = url
         self._retries = None
@@ -418,6 +424,10 @@ class WireResponse(BaseHTTPResponse):
     @headers.setter
     def headers(self, fields: Any) -> None:
         self._fields = fields if isinstance(fields, HTTPHeaderDict) else HTTPHeaderDict(fields)
+
+    def pairs(self) -> Iterable[tuple[str, str]]:
+        """Names and values as they arrived, or as a program has changed `headers` since: caches do."""
+        return self.head.fields if self._fields is None else self._fields.iteritems()
 
     @property
     def sets_cookies(self) -> bool:
@@ -461,12 +471,19 @@ class WireResponse(BaseHTTPResponse):
     # -- reading
 
     @property
-    def length_remaining(self) -> int | None:  # type: ignore[override]  # the base has a plain attribute
+    def length_remaining(self) -> int | None:
         """Bytes of a body of known length that are still to be read; None for a body of unknown length."""
+        if self._left is not None and self._fp is not self._reader:
+            return self._left
         body = self._reader._body
         if isinstance(body, (http11.ChunkedBody, http11.UntilCloseBody)):
             return None
         return body.remaining + self._reader.arrived
+
+    @length_remaining.setter
+    def length_remaining(self, left: int | None) -> None:
+        # Caches say it together with the file that they put in the place of the connection.
+        self._left = left
 
     @property
     def chunk_left(self) -> int | None:
