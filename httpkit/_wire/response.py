@@ -481,7 +481,7 @@ class WireResponse(BaseHTTPResponse):
         return body.remaining + self._reader.arrived
 
     @length_remaining.setter
-    def length_remaining(self, left: int | None) -> None:
+    def length_remaining(self, left: int | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]  # the base has a plain attribute
         # Caches say it together with the file that they put in the place of the connection.
         self._left = left
 
