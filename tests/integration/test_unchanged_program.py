@@ -231,6 +231,9 @@ def seen(request: Received) -> dict[str, Any]:
     if boundary:
         body = body.replace(boundary[1].encode(), b"BOUNDARY")
         del fields["content-type"], fields["content-length"]
+    if "cookie" in fields:
+        # Among cookies of one path the order is that of their making, or with some Pythons another (RFC 6265 §5.4).
+        fields["cookie"] = sorted(fields["cookie"][0].split("; "))
     if fields.get("authorization", [""])[0].startswith("Digest "):
         fields["authorization"] = ["Digest"]
     return {"method": request.method, "target": request.target, "body": body, **fields}
