@@ -14,7 +14,7 @@ import logging as _logging
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING, Any
 
-from .__version__ import (
+from .__version__ import (  # noqa: F401  # attributes that requests has too, and its __all__ does not list
     __author__,
     __author_email__,
     __build__,
@@ -87,16 +87,6 @@ __all__ = [
     "Timeout",
     "TooManyRedirects",
     "URLRequired",
-    "__author__",
-    "__author_email__",
-    "__build__",
-    "__cake__",
-    "__copyright__",
-    "__description__",
-    "__license__",
-    "__title__",
-    "__url__",
-    "__version__",
     "adapters",
     "api",
     "auth",
