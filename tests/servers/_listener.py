@@ -54,6 +54,12 @@ class Peer:
     gently: bool = False
     _position: int = 0
 
+    @property
+    def has_unread(self) -> bool:
+        """True when `recv` has something to give without waiting for the network."""
+        pending = self.sock.pending() if isinstance(self.sock, ssl.SSLSocket) else 0
+        return pending > 0 or self._position < len(self.received)
+
     def recv(self, limit: int = 65536) -> bytes:
         """Up to *limit* bytes; b'' at the end of the stream. Bytes read by `read_*` are not given again."""
         if self._position == len(self.received):

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 import http.client
+import select
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Mapping
@@ -126,6 +128,9 @@ def tunnel(peer: Peer, place: tuple[str, int]) -> None:
     except OSError as error:
         raise Closed from error
     with upstream:
+        if isinstance(peer.sock, ssl.SSLSocket):
+            take_turns(peer, upstream)
+            return
         back = ServerThread(target=lambda: pump(upstream.recv, peer.sock), daemon=True)
         back.start()
         try:
@@ -133,6 +138,23 @@ def tunnel(peer: Peer, place: tuple[str, int]) -> None:
         finally:
             shut(upstream)
             back.join(LIMIT)
+
+
+def take_turns(peer: Peer, upstream: socket.socket) -> None:
+    """The same in one thread: OpenSSL forbids that two read and write one TLS connection at the same time."""
+    try:
+        while True:
+            waits = [] if peer.has_unread else [peer.sock, upstream]
+            for sock in select.select(waits, [], [], LIMIT)[0] if waits else [peer.sock]:
+                data = peer.recv() if sock is peer.sock else upstream.recv(65536)
+                if not data:
+                    return
+                (upstream if sock is peer.sock else peer.sock).sendall(data)
+    except (OSError, Closed):
+        pass
+    finally:
+        shut(upstream)
+        shut(peer.sock)
 
 
 def pump(read: Callable[[int], bytes], to: socket.socket) -> None:
