@@ -14,6 +14,7 @@ The convention, for those who write pages:
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import doctest
 import io
@@ -222,6 +223,57 @@ def test_the_pages_have_snippets() -> None:
     assert any(
         block.language == "python" for page in PAGES for block in blocks(page.read_text(encoding="utf-8"))
     )
+
+
+SECURITY = PROJECT / "docs" / "security.md"
+CITED = re.compile(r"`(\w+/test_\w+\.py)::(test_\w+)`")
+SOURCE = re.compile(r"\b(?:CVE-\d{4}-\d{4,}|GHSA(?:-\w{4}){3}|RFC \d{4}|WHATWG \w+)")
+PROMISES = ["promise", "threat", "advisory or standard", "test"]
+
+
+def promises(text: str) -> list[list[str]]:
+    """The cells of each row below a heading of the columns `PROMISES`."""
+    rows, inside = [], False
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")] if line.startswith("|") else []
+        if cells == PROMISES:
+            inside = True
+        elif not cells:
+            inside = False
+        elif inside and not line.startswith("| ---"):
+            rows.append(cells)
+    return rows
+
+
+def tests_in(path: Path) -> set[str]:
+    """The names of the test functions of a file, those inside classes too; none of a file that is not there."""
+    tree = ast.parse(path.read_text(encoding="utf-8") if path.exists() else "")
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+
+
+def test_every_promise_of_security_names_its_source_and_its_test() -> None:
+    rows = promises(SECURITY.read_text(encoding="utf-8"))
+    assert len(rows) > 20
+    assert [
+        row for row in rows if len(row) != 4 or not SOURCE.search(row[2]) or not CITED.search(row[3])
+    ] == []
+
+
+def test_every_promise_of_security_is_held_by_a_test_that_exists() -> None:
+    known: dict[str, set[str]] = {}
+    missing = []
+    for _, _, _, held in promises(SECURITY.read_text(encoding="utf-8")):
+        for file, name in CITED.findall(held):
+            if name not in known.setdefault(file, tests_in(PROJECT / "tests" / file)):
+                missing.append(f"{file}::{name}")
+    assert missing == []
+
+
+def test_the_sections_of_security_are_there_and_it_says_how_to_report() -> None:
+    headings = re.findall(r"^## (.+)$", SECURITY.read_text(encoding="utf-8"), re.MULTILINE)
+    sections = "Credentials Environment URLs Addresses Cookies TLS Injection Secrets Bounds"
+    assert headings[:9] == sections.split()
+    assert headings[-1] == "Reporting"
 
 
 @pytest.mark.parametrize(
