@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import builtins
 import json as _json
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ __all__ = [
     "ConnectTimeout",
     "ConnectionError",
     "ContentDecodingError",
+    "DeadlineExceeded",
     "FileModeWarning",
     "HTTPError",
     "InvalidHeader",
@@ -178,6 +181,51 @@ class ConnectTimeout(ConnectionError, Timeout):
 
 class ReadTimeout(Timeout):
     """The server sent nothing for as long as the read timeout."""
+
+
+class DeadlineExceeded(Timeout):
+    """The call took longer than the `total` of its `Timeout`.
+
+    `total` is that limit in seconds, `phase` what was going on when it was over, and `spent` how many seconds each
+    phase took: pool (waiting for a connection), lookup, connect, proxy, tls, send, head, body, sleep, redirects (all of
+    the hops before the last).
+    """
+
+    total: float = 0.0
+    phase: str = ""
+    spent: Mapping[str, float] = MappingProxyType({})
+
+    @classmethod
+    def of(cls, total: float, phase: str, spent: dict[str, float]) -> DeadlineExceeded:
+        """The error for a call that was given *total* seconds and has *spent* them."""
+        doing = _DOING.get(phase, phase)
+        error = cls(
+            f"the {total:g} s that the call was given (total) were over{f' while {doing}' if doing else ''}"
+            f"{f' ({shown_phases(spent)})' if spent else ''}. "
+            "If it may take longer, give a larger timeout=Timeout(total=...)"
+        )
+        error.total, error.phase, error.spent = total, phase, spent
+        return error
+
+
+_DOING = {
+    "pool": "it waited for a free connection",
+    "lookup": "the name was looked up",
+    "connect": "connecting",
+    "proxy": "the proxy made a tunnel",
+    "tls": "shaking hands by TLS",
+    "send": "the request was sent",
+    "head": "it waited for the head of the answer",
+    "body": "the body was read",
+    "sleep": "it waited to try again",
+    "redirects": "redirects were followed",
+}
+
+
+def shown_phases(spent: Mapping[str, float]) -> str:
+    """`connect 0.01 s, head 0.99 s`: phases that took no time are left out."""
+    shown = [f"{phase[:20]} {seconds:.2f} s" for phase, seconds in spent.items() if seconds >= 0.005]
+    return ", ".join(shown[:12])
 
 
 class RetryError(RequestException):
