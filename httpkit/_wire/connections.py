@@ -9,6 +9,7 @@ decided in `pools`.
 from __future__ import annotations
 
 import io
+import os
 import select
 import socket
 import ssl
@@ -57,6 +58,8 @@ _SETTINGS = (
 )
 _MAX_INTERIM = 100
 _MAX_LINE = 65536
+#: Neither Content-Length nor Transfer-Encoding.
+_UNFRAMED = (None, False)
 #: A body up to this size goes out in one send with the head.
 _JOINED = 65_536
 #: What urllib3 says when nobody has said how much of a file to read at a time.
@@ -64,6 +67,9 @@ _THEIR_BLOCK = 16_384
 
 # What other libraries and programs replace to steer all of urllib3's connections.
 _STOCK_CREATE_CONNECTION = _connecting.create_connection
+
+#: The standard library's own class, where a descriptor is all there is to a socket; None where it is another's.
+_PLAIN_SOCKET = socket.socket if os.name == "posix" and socket.socket.__module__ == "socket" else None
 
 # Linux has poll() everywhere; where it is missing, or replaced by a cooperative scheduler, select() serves.
 _poll = getattr(select, "poll", None)
@@ -91,6 +97,18 @@ class _Message(client.HTTPResponse):
             if line in (b"\r\n", b"\n", b""):
                 return
         raise client.HTTPException(f"more than {_MAX_INTERIM} fields in an interim response")
+
+
+def _write(sock: Any, message: bytes) -> int:
+    """Send what the socket takes of *message*, and wait only when it takes nothing: there is room nearly always,
+    and a socket with a timeout asks for it first, which is one system call more.
+    """
+    if type(sock) is _PLAIN_SOCKET:
+        try:
+            return os.write(sock.fileno(), message)
+        except BlockingIOError:
+            pass
+    return cast(int, sock.send(message))
 
 
 class _Lease:
@@ -222,6 +240,10 @@ class HTTPConnection(_HTTPConnection):
     #: Sees the head of each interim response: 103 Early Hints above all.
     on_interim: Callable[[http11.Head], None] | None = None
     _asked: tuple[str, str, _Early] | OSError | None = None
+    #: The fields of the last request, and what they came to.
+    _last_fields: list[tuple[str, Any]] | None = None
+    _encoded = b""
+    _framing: tuple[int | None, bool] = (None, False)
     _asked_to_close = False
     _poller: Any = None
     _polled: Any = None
@@ -370,14 +392,14 @@ class HTTPConnection(_HTTPConnection):
         anything.
         """
         self.began_sending = self.sent_all = self.began_receiving = False
-        head = http11.encode_head(method, target, fields)
-        lower = head.lower()
-        self._asked_to_close = b"close" in lower and sending.says_close(fields)
+        if fields != self._last_fields:
+            self._encode(fields)
+        head = http11.request_line(method, target) + self._encoded
         if body is None:
-            if b"\r\ncontent-length:" in lower or b"\r\ntransfer-encoding:" in lower:
+            if self._framing != _UNFRAMED:
                 head += sending.empty_body(fields)
             return self._send_at_once(head)
-        length, chunked = sending.framing_of(fields)
+        length, chunked = self._framing
         if isinstance(body, str):
             body = body.encode("utf-8")
         elif isinstance(body, memoryview):
@@ -393,10 +415,22 @@ class HTTPConnection(_HTTPConnection):
             )
         return self._send_long(head, body, length, chunked)
 
+    def _encode(self, fields: list[tuple[str, Any]]) -> None:
+        """Keep what *fields* come to on the wire: the next request on this connection has mostly the same."""
+        self._last_fields = None
+        self._encoded = http11.encode_fields(fields)
+        lower = self._encoded.lower()
+        framed = b"\r\ncontent-length:" in lower or b"\r\ntransfer-encoding:" in lower
+        self._framing = sending.framing_of(fields) if framed else _UNFRAMED
+        self._asked_to_close = b"close" in lower and sending.says_close(fields)
+        # Of other types some can change while they are kept.
+        if all(type(name) is str and type(value) is str for name, value in fields):
+            self._last_fields = fields
+
     def _send_at_once(self, message: bytes) -> _Early:
         sock = self.sock
         # The first send tells whether the connection was dead already: then nothing of the request has left.
-        sent = sock.send(message)
+        sent = _write(sock, message)
         self.began_sending = True
         if sent < len(message):
             try:
@@ -438,15 +472,16 @@ class HTTPConnection(_HTTPConnection):
             found = self._receive_head(early.reader if early is not None else None)
         head, rest = found
         body = http11.body_of(head, method, self.limits)
+        lasts = isinstance(body, http11.UntilCloseBody)
         # A request that was not sent to its end leaves a connection that nobody can use, and so does a tunnel.
         persistent = (
             self.sent_all
             and not self._asked_to_close
             and method != "CONNECT"
             and http11.is_persistent(head)
-            and not isinstance(body, http11.UntilCloseBody)
+            and not lasts
         )
-        if isinstance(body, http11.UntilCloseBody) and isinstance(self.sock, ssl.SSLSocket):
+        if lasts and isinstance(self.sock, ssl.SSLSocket):
             # Its end is the end of the connection, and TLS can tell that from an attack (RFC 9112 §9.8).
             setattr(self.sock, "suppress_ragged_eofs", False)  # noqa: B010  # unknown to typeshed
         lease.begin(self.sock)
@@ -454,10 +489,16 @@ class HTTPConnection(_HTTPConnection):
         return WireResponse(head, lease, reader, url=target)
 
     def _receive_head(self, reader: http11.HeadReader | None) -> tuple[http11.Head, bytes]:
-        reader = reader or http11.HeadReader(self.limits, self.on_interim)
         sock = self.sock
+        data = sock.recv(RECEIVE_SIZE)
+        if reader is None:
+            if data:
+                self.began_receiving = True
+                found = http11.head_at_once(data, self.limits)
+                if found is not None:
+                    return found
+            reader = http11.HeadReader(self.limits, self.on_interim)
         while True:
-            data = sock.recv(RECEIVE_SIZE)
             if not data:
                 if reader.is_untouched:
                     raise client.RemoteDisconnected("the server closed the connection without an answer")
@@ -466,6 +507,7 @@ class HTTPConnection(_HTTPConnection):
             found = reader.feed(data)
             if found is not None:
                 return found
+            data = sock.recv(RECEIVE_SIZE)
 
 
 _Early = Union[sending.EarlyAnswer, None]

@@ -22,9 +22,12 @@ _NEXT_CHUNK = re.compile(rb"\r\n([0-9A-Fa-f]{1,15})\r\n")
 
 def is_persistent(head: Head) -> bool:
     """True when the connection may carry another request after this response (RFC 9112 §9.3)."""
-    if not head.connection:
+    values = head.values("connection")
+    if not values:
         return head.version >= 11
-    options = [option.strip(" \t") for option in ",".join(head.connection).lower().split(",")]
+    if values == ("keep-alive",):
+        return True
+    options = [option.strip(" \t") for option in ",".join(values).lower().split(",")]
     return "close" not in options and (head.version >= 11 or "keep-alive" in options)
 
 
@@ -260,19 +263,20 @@ def body_of(head: Head, method: str, limits: Limits = DEFAULT_LIMITS) -> Body:
     status = head.status
     if method == "HEAD" or status < 200 or status in (204, 304) or (method == "CONNECT" and status < 300):
         return NoBody()
-    if head.transfer_encoding:
-        _check_codings(head)
+    codings, lengths = head.values("transfer-encoding"), head.values("content-length")
+    if codings:
+        _check_codings(head.version, codings, lengths)
         return ChunkedBody(limits)
-    return LengthBody(_length(head.content_length)) if head.content_length else UntilCloseBody()
+    return LengthBody(_length(lengths)) if lengths else UntilCloseBody()
 
 
-def _check_codings(head: Head) -> None:
+def _check_codings(version: int, values: tuple[str, ...], lengths: tuple[str, ...]) -> None:
     """Only `chunked`, once, from an HTTP/1.1 server and without a Content-Length (RFC 9112 §6.1)."""
-    if head.version < 11:
+    if version < 11:
         raise MalformedResponse("Transfer-Encoding in an HTTP/1.0 response (RFC 9112 §6.1)")
-    if head.content_length:
+    if lengths:
         raise MalformedResponse("both Transfer-Encoding and Content-Length in one response (RFC 9112 §6.3)")
-    written = ", ".join(head.transfer_encoding)
+    written = ", ".join(values)
     codings = [coding.strip(" \t").lower() for coding in written.split(",")]
     if codings != ["chunked"]:
         fault = (

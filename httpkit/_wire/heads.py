@@ -7,7 +7,7 @@ in `Limits`. Faults are raised as `MalformedResponse`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import lru_cache
 
@@ -21,6 +21,7 @@ __all__ = [
     "Head",
     "HeadReader",
     "Limits",
+    "head_at_once",
     "parse_fields",
     "parse_head",
     "shown",
@@ -58,11 +59,11 @@ TEXT_BYTES = bytes([9, *range(0x20, 0x7F), *range(0x80, 0x100)])
 NOT_TEXT = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _STATUS_LINE = re.compile(r"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: (.*))?")
+#: Status lines up to this length are kept once read; longer ones nobody repeats.
+_USUAL_STATUS_LINE = 63
 _HEAD_END = re.compile(rb"\n\r?\n")
 
-#: The fields that say how the message ends and what becomes of the connection, and the one that every call looks for.
-_MARKED = ("connection", "content-length", "set-cookie", "transfer-encoding")
-#: Field names that were seen, in the case they came in: the name in lower case if it is marked, else "".
+#: Field names that were seen, in the case they came in, and in lower case.
 _SEEN: dict[str, str] = {}
 _SEEN_MOST = 1024
 
@@ -76,20 +77,10 @@ def shown(piece: bytes | bytearray | str) -> str:
 class Head:
     """The head of a response: `version` (10 or 11), `status`, `reason` and `fields` as they came, repeats included.
 
-    `connection`, `content_length` and `transfer_encoding` hold the values of these fields, one for each line;
-    `sets_cookies` says whether there is a Set-Cookie field.
+    `by_name` has the fields by their names in lower case; it is None when a name comes more than once.
     """
 
-    __slots__ = (
-        "connection",
-        "content_length",
-        "fields",
-        "reason",
-        "sets_cookies",
-        "status",
-        "transfer_encoding",
-        "version",
-    )
+    __slots__ = ("by_name", "fields", "reason", "status", "version")
 
     def __init__(
         self,
@@ -97,46 +88,71 @@ class Head:
         status: int,
         reason: str,
         fields: list[tuple[str, str]],
-        marked: Iterable[tuple[str, str]] | None = None,
+        by_name: dict[str, tuple[str, str]] | None = None,
     ) -> None:
-        """*marked*, for those who know it already: names in lower case and values of the fields singled out above."""
+        """*by_name* is for those who know it already."""
         self.version = version
         self.status = status
         self.reason = reason
         self.fields = fields
-        self.connection: tuple[str, ...] = ()
-        self.content_length: tuple[str, ...] = ()
-        self.transfer_encoding: tuple[str, ...] = ()
-        self.sets_cookies = False
-        for name, value in [(name.lower(), value) for name, value in fields] if marked is None else marked:
-            if name == "content-length":
-                self.content_length += (value,)
-            elif name == "connection":
-                self.connection += (value,)
-            elif name == "set-cookie":
-                self.sets_cookies = True
-            elif name == "transfer-encoding":
-                self.transfer_encoding += (value,)
+        self.by_name = by_name
 
-    def values(self, name: str) -> list[str]:
+    def values(self, name: str) -> tuple[str, ...]:
         """The values of the field *name* (in lower case), one for each line."""
-        return [value for given, value in self.fields if given.lower() == name]
+        if self.by_name is None:
+            return tuple([value for given, value in self.fields if given.lower() == name])
+        field = self.by_name.get(name)
+        return () if field is None else (field[1],)
+
+    @property
+    def sets_cookies(self) -> bool:
+        """True when there is a Set-Cookie field."""
+        if self.by_name is None:
+            return bool(self.values("set-cookie"))
+        return "set-cookie" in self.by_name
 
     def __repr__(self) -> str:
         return f"<Head {self.status} with {len(self.fields)} fields>"
 
 
+def head_at_once(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Head, bytes] | None:
+    """The final head and the bytes after it when *data* begins with one that is written as most are.
+
+    None leaves it to `HeadReader`, which reads every other: what has come in part, interim responses, long lines,
+    line ends that are no CRLF. Raises MalformedResponse, as that would.
+    """
+    end = data.find(b"\r\n\r\n") + 4
+    if end < 4 or end > limits.line or end > limits.head:
+        return None
+    block = data[:end]
+    lines = _plain_lines(block)
+    if lines is None or len(lines[0]) > _USUAL_STATUS_LINE:
+        return None
+    version, status, reason = _status_of(lines[0])
+    if status < 200:
+        return None
+    fields, by_name = parse_fields(lines[1:-2], limits, None if block.isascii() else " \t")
+    return Head(version, status, reason, fields, by_name), data[end:]
+
+
 def parse_head(block: bytes | bytearray, limits: Limits = DEFAULT_LIMITS) -> Head:
     """The head in *block*, which ends with the empty line. Raises MalformedResponse."""
-    lines = block.decode("latin-1").split("\r\n")
-    # What is no text adds up to the line ends: so each CR and LF is part of one, and there are no other controls.
-    if len(block.translate(None, TEXT_BYTES)) != 2 * len(lines) - 2 or len(block) > limits.line:
+    lines = _plain_lines(block) if len(block) <= limits.line else None
+    if lines is None:
         lines = _checked_lines(block.decode("latin-1"), limits)
     start = lines[0]
-    version, status, reason = _status_of(start) if len(start) < 64 else _status_of.__wrapped__(start)
+    usual = len(start) <= _USUAL_STATUS_LINE
+    version, status, reason = _status_of(start) if usual else _status_of.__wrapped__(start)
     # Without obs-text, strip(None) takes SP and HTAB only, and is the faster one.
-    fields, marked = parse_fields(lines[1:-2], limits, None if block.isascii() else " \t")
-    return Head(version, status, reason, fields, marked)
+    fields, by_name = parse_fields(lines[1:-2], limits, None if block.isascii() else " \t")
+    return Head(version, status, reason, fields, by_name)
+
+
+def _plain_lines(block: bytes | bytearray) -> list[str] | None:
+    """The lines of *block*, and two empty ones; None when there is anything but text between CRLFs."""
+    lines = block.decode("latin-1").split("\r\n")
+    # What is no text adds up to the line ends: so each CR and LF is part of one, and there are no other controls.
+    return lines if len(block.translate(None, TEXT_BYTES)) == 2 * len(lines) - 2 else None
 
 
 @lru_cache(maxsize=256)
@@ -164,30 +180,27 @@ def _checked_lines(text: str, limits: Limits) -> list[str]:
 
 def parse_fields(
     lines: list[str], limits: Limits, blanks: str | None = " \t"
-) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """Names and values (RFC 9112 §5) in *lines*, which hold nothing but text, and again those that are marked."""
+) -> tuple[list[tuple[str, str]], dict[str, tuple[str, str]] | None]:
+    """Names and values (RFC 9112 §5) in *lines*, which hold nothing but text; and by name, as `Head` has them."""
     fields: list[tuple[str, str]] = []
-    marked: list[tuple[str, str]] = []
-    kind_of = _SEEN.get
+    by_name: dict[str, tuple[str, str]] = {}
     for line in lines:
         name, colon, value = line.partition(": ")
-        kind = kind_of(name)
-        if kind is None or not colon:
+        lower = _SEEN.get(name)
+        if lower is None or not colon:
             if line[:1] in (" ", "\t"):
                 return parse_fields(_unfolded(lines), limits, blanks)
             name, colon, value = line.partition(":")
-            kind = _kind_of(name, line)
-        value = value.strip(blanks)
-        if kind:
-            marked.append((kind, value))
-        fields.append((name, value))
+            lower = _lower_of(name, line)
+        by_name[lower] = field = (name, value.strip(blanks))
+        fields.append(field)
     if len(fields) > limits.fields:
         raise MalformedResponse(f"{len(fields)} fields in one section; at most {limits.fields} are accepted")
-    return fields, marked
+    return fields, by_name if len(by_name) == len(fields) else None
 
 
-def _kind_of(name: str, line: str) -> str:
-    """What `_SEEN` says of a *name* that is new to it. Raises MalformedResponse when the *line* is no field."""
+def _lower_of(name: str, line: str) -> str:
+    """A *name* that is new to `_SEEN` in lower case. Raises MalformedResponse when the *line* is no field."""
     if len(name) == len(line):
         raise MalformedResponse(f"a field line without a colon: {shown(line)} (RFC 9112 §5)")
     if name.endswith((" ", "\t")):
@@ -195,12 +208,11 @@ def _kind_of(name: str, line: str) -> str:
     if not TOKEN.fullmatch(name):
         raise MalformedResponse(f"malformed field name in {shown(line)} (RFC 9110 §5.1)")
     lower = name.lower()
-    kind = lower if lower in _MARKED else ""
     if len(name) <= 64:
         if len(_SEEN) >= _SEEN_MOST:  # someone sends names at random: forget them
             _SEEN.clear()
-        _SEEN[name] = kind
-    return kind
+        _SEEN[name] = lower
+    return lower
 
 
 def _unfolded(lines: list[str]) -> list[str]:

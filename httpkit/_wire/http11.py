@@ -17,7 +17,18 @@ from functools import lru_cache
 
 from ..exceptions import InvalidHeader, InvalidURL
 from .framing import Body, ChunkedBody, LengthBody, NoBody, UntilCloseBody, body_of, is_persistent
-from .heads import DEFAULT_LIMITS, NOT_TEXT, TEXT_BYTES, TOKEN, Head, HeadReader, Limits, parse_head, shown
+from .heads import (
+    DEFAULT_LIMITS,
+    NOT_TEXT,
+    TEXT_BYTES,
+    TOKEN,
+    Head,
+    HeadReader,
+    Limits,
+    head_at_once,
+    parse_head,
+    shown,
+)
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -31,11 +42,15 @@ __all__ = [
     "UntilCloseBody",
     "body_of",
     "encode_chunk",
+    "encode_fields",
     "encode_head",
+    "head_at_once",
     "is_persistent",
     "parse_head",
+    "request_line",
 ]
 
+_USUAL_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _TARGET = re.compile(r"[\x21-\x7e]+")
 
 
@@ -57,14 +72,24 @@ def encode_head(method: str, target: str, fields: Iterable[tuple[str | bytes, st
     Text is sent as ISO-8859-1 and whole numbers as digits. Raises InvalidHeader for a method, name or value that
     cannot be sent, InvalidURL for a target with anything but visible ASCII.
     """
-    if not TOKEN.fullmatch(method):
+    return request_line(method, target) + encode_fields(fields)
+
+
+def request_line(method: str, target: str) -> bytes:
+    """The first line without its end, which the fields begin with (RFC 9112 §3). Errors as `encode_head`."""
+    if method not in _USUAL_METHODS and not TOKEN.fullmatch(method):
         raise InvalidHeader(f"Invalid method {shown(method)}: a method is one word (RFC 9110 §9.1)")
     if not _TARGET.fullmatch(target):
         raise InvalidURL(
             f"Invalid request target {shown(target)}: blanks, controls and non-ASCII must be percent-encoded"
         )
     # Not an f-string: that would ask an enumeration for its name, not for the text that was checked.
-    lines = [method + " " + target + " HTTP/1.1"]
+    return (method + " " + target + " HTTP/1.1").encode("ascii")
+
+
+def encode_fields(fields: Iterable[tuple[str | bytes, str | bytes | int]]) -> bytes:
+    """Field lines, each with the line end before it, and the empty line (RFC 9112 §5). Errors as `encode_head`."""
+    lines = [""]
     for name, value in fields:
         lines.append(_field_prefix(name) + (value if isinstance(value, str) else _text_of(name, value)))
     lines.append("\r\n")

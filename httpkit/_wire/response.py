@@ -518,7 +518,7 @@ class WireResponse(BaseHTTPResponse):
         return self._decoding is not None
 
     def _init_decoder(self) -> None:
-        codings = [v for n, v in self.head.fields if len(n) == 16 and n.lower() == "content-encoding"]
+        codings = self.head.values("content-encoding")
         if codings:
             self._decoding = decoder = decoding.decoder_for(codings)
             if decoder is not None:

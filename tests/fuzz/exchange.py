@@ -87,7 +87,25 @@ def check(case: bytes) -> None:
     steps = [step % 64 + 1 for step in case[2 : 2 + case[1] % 32]]
     data = case[2 + len(steps) :]
     whole = outcome([data], method, limits)
+    check_at_once(data, limits)
     for pieces in (list(cut(data, steps)), list(cut(data, [1] * len(data)))):
         other = outcome(pieces, method, limits)
         if other != whole:
             raise AssertionError(f"{other} for {pieces!r} but {whole} for the whole")
+
+
+def check_at_once(data: bytes, limits: http11.Limits) -> None:
+    """Raise AssertionError unless the short way to read a head gives what the long one gives, or leaves it to that."""
+    try:
+        quick: object = http11.head_at_once(data, limits)
+    except MalformedResponse:
+        quick = MalformedResponse
+    if quick is None:
+        return
+    try:
+        slow: object = http11.HeadReader(limits).feed(data)
+    except MalformedResponse:
+        slow = MalformedResponse
+    shown = [(seen(found[0]), found[1]) if isinstance(found, tuple) else found for found in (quick, slow)]
+    if shown[0] != shown[1]:
+        raise AssertionError(f"{shown[0]} at once but {shown[1]} by the reader, for {data!r}")
