@@ -36,14 +36,14 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Send:
     """Send *request* by the adapter that serves it."""
 
     request: PreparedRequest
 
 
-@dataclass(frozen=True)
+@dataclass
 class RunHooks:
     """Let the hooks of *request* see, and perhaps replace, *response*."""
 
@@ -51,7 +51,7 @@ class RunHooks:
     response: Response
 
 
-@dataclass(frozen=True)
+@dataclass
 class Hop:
     """Send *request*, the next of a chain of redirects, and give back its response unfollowed."""
 
@@ -59,7 +59,7 @@ class Hop:
     proxies: dict[str, str]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Drain:
     """Read *response* to its end and release its connection."""
 

@@ -350,12 +350,13 @@ class HTTPAdapter(BaseAdapter):
         or imitate exchanges call this too. Repeated fields are kept.
         """
         response = Response()
-        response.status_code = cast(int, getattr(resp, "status", None))
+        response.status_code = getattr(resp, "status", None)  # type: ignore[assignment]  # of an imitation
         headers = response.headers = _fields_of(resp)
         response.encoding = get_encoding_from_headers(headers)
         response.raw = resp
-        response.reason = cast(str, getattr(resp, "reason", None))
-        response.url = url.decode("utf-8") if isinstance(url := cast(Any, req.url), bytes) else url
+        response.reason = getattr(resp, "reason", None)  # type: ignore[assignment]
+        url: Any = req.url
+        response.url = url.decode("utf-8") if isinstance(url, bytes) else url
         if "set-cookie" in headers:
             extract_cookies_to_jar(response.cookies, req, resp)
         response.request = req
@@ -477,7 +478,14 @@ class HTTPAdapter(BaseAdapter):
         if conn is None:
             conn = self._pool(request, verify, proxies, cert)
             self.cert_verify(conn, cast(str, request.url), verify, cert)
-        target = self.request_url(request, proxies) if proxies or not stock else request.path_url
+        if proxies or not stock:
+            target = self.request_url(request, proxies)
+        else:
+            target = (
+                urls.facts(cast(str, request.url)).target
+                if type(request) is PreparedRequest
+                else request.path_url
+            )
         if self._codec_limits is not None or self._on_interim is not None:
             self._instruct(conn)
         self.add_headers(request, stream=stream, timeout=timeout, verify=verify, cert=cert, proxies=proxies)
@@ -506,7 +514,7 @@ class HTTPAdapter(BaseAdapter):
         fields = headers.pairs() if type(headers) is CaseInsensitiveDict else list(headers.items())
         body = request.body
         if "host" not in request.headers:
-            fields.insert(0, ("Host", urls.parse(cast(str, request.url)).host_field))
+            fields.insert(0, ("Host", urls.facts(cast(str, request.url)).host_field))
         if conn.proxy_headers and conn.is_forwarding(target):
             fields = [field for field in fields if field[0] not in conn.proxy_headers] + [
                 *conn.proxy_headers.items()
@@ -559,8 +567,13 @@ class HTTPAdapter(BaseAdapter):
 
     def _is_stock(self) -> bool:
         """True when nobody has overridden what decides about the pool, so that the answer can be kept."""
-        return all(
-            getattr(getattr(self, name), "__func__", None) is method for name, method in _POOL_METHODS.items()
+        cls = type(self)
+        return (
+            cls.build_connection_pool_key_attributes is _STOCK_METHODS[0]
+            and cls.cert_verify is _STOCK_METHODS[1]
+            and cls.get_connection_with_tls_context is _STOCK_METHODS[2]
+            and cls.request_url is _STOCK_METHODS[3]
+            and self.__dict__.keys().isdisjoint(_POOL_METHODS)
         )
 
     def _kept_pool(
@@ -572,7 +585,7 @@ class HTTPAdapter(BaseAdapter):
         if proxies and select_proxy(cast(str, request.url), proxies):
             return None
         try:
-            key = (urls.parse(cast(str, request.url)).origin, verify, cert)
+            key = (urls.facts(request.url).origin, verify, cert)  # type: ignore[arg-type]
             kept = self._kept.get(key)
         except (TypeError, RequestException):
             # A setting that cannot be a key, or a URL that cannot be used, which is for the long way to say.
@@ -616,6 +629,9 @@ def _tell(hook: Callable[[int, CaseInsensitiveDict[str]], object], head: Any) ->
 
 def _fields_of(resp: Any) -> CaseInsensitiveDict[str]:
     if isinstance(resp, pools.WireResponse):
+        by_name = resp.by_name()
+        if by_name is not None:
+            return CaseInsensitiveDict.from_store(by_name)
         return CaseInsensitiveDict.from_pairs(resp.pairs())
     fields = getattr(resp, "headers", None)
     repeats = getattr(fields, "iteritems", None)
@@ -623,15 +639,13 @@ def _fields_of(resp: Any) -> CaseInsensitiveDict[str]:
 
 
 #: The methods that decide which pool serves a request.
-_POOL_METHODS = {
-    name: HTTPAdapter.__dict__[name]
-    for name in (
-        "build_connection_pool_key_attributes",
-        "cert_verify",
-        "get_connection_with_tls_context",
-        "request_url",
-    )
-}
+_POOL_METHODS = (
+    "build_connection_pool_key_attributes",
+    "cert_verify",
+    "get_connection_with_tls_context",
+    "request_url",
+)
+_STOCK_METHODS = tuple(HTTPAdapter.__dict__[name] for name in _POOL_METHODS)
 
 
 def _never_retries(retries: Retry) -> bool:

@@ -91,6 +91,9 @@ DEFAULT_REDIRECT_LIMIT = 30
 CONTENT_CHUNK_SIZE = 64 * 1024
 ITER_CHUNK_SIZE = 512
 
+_USUAL_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+_NO_HOOKS: dict[str, list[HookType]] = {"response": []}
+_NO_TIME = dt.timedelta(0)
 _FRAMING = ("Content-Length", "Transfer-Encoding")
 
 
@@ -233,7 +236,7 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
     def __init__(self) -> None:
         self.method = None
         self.url = None
-        self.headers = cast("CaseInsensitiveDict[Any]", None)
+        self.headers = None  # type: ignore[assignment]  # until they are prepared
         self.body = None
         self.hooks = _hooks.default_hooks()
         self._body_position = None
@@ -301,7 +304,7 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
 
     def prepare_method(self, method: str | bytes | None) -> None:
         """Set the method, in upper case. Raises InvalidHeader for one that is no token (RFC 9110 §9.1)."""
-        if method is not None:
+        if method is not None and method not in _USUAL_METHODS:
             method = (method.decode("ascii", "replace") if isinstance(method, bytes) else method).upper()
             if not grammar.is_token(method):
                 raise InvalidHeader(
@@ -321,6 +324,9 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
         if not headers:
             self.headers = CaseInsensitiveDict()
             return
+        if type(headers) is CaseInsensitiveDict and headers.is_approved:
+            self.headers = headers.copy()
+            return
         try:
             pairs: Iterable[tuple[Any, Any]] = (
                 headers.pairs() if isinstance(headers, CaseInsensitiveDict) else headers.items()
@@ -334,6 +340,8 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
             fields.validate(name, value)
             checked.append((name.decode("ascii") if isinstance(name, bytes) else name, value))
         self.headers = CaseInsensitiveDict.from_pairs(checked)
+        if type(headers) is CaseInsensitiveDict:
+            headers.approve(checked)
 
     def prepare_body(self, data: DataType, files: FilesType, json: JsonType = None) -> None:
         """Set the body and the fields that frame it: Content-Length or Transfer-Encoding, never both (RFC
@@ -341,7 +349,7 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
         """
         if not data and not files and json is None:
             self.body = None
-            self.prepare_content_length(None)
+            self._frame(None, None)
             return
         try:
             prepared = bodies.prepare(data, files, json)
@@ -369,17 +377,17 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
             self.headers["Content-Length"] = str(length)
         elif "Content-Length" not in self.headers:
             self.headers["Transfer-Encoding"] = "chunked"
-        self._framed = (body, self.headers.get("Content-Length"), self.headers.get("Transfer-Encoding"))
+        get = self.headers.get
+        self._framed = (body, get("Content-Length"), get("Transfer-Encoding"))
 
     def frame_edited(self) -> None:
         """Frame the body anew if auth or a program has put another in the place of the one that was framed.
 
         Framing fields that were written for the new body stay, as far as they can be true of it.
         """
-        framed, *fields_then = self._framed
-        if self.body is framed:
+        if self.body is self._framed[0]:
             return
-        for name, value in zip(_FRAMING, fields_then, strict=True):
+        for name, value in zip(_FRAMING, self._framed[1:], strict=True):
             if value is not None and self.headers.get(name) == value:
                 del self.headers[name]
         prepared = bodies.prepare(self.body)
@@ -442,7 +450,7 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
 
     def prepare_hooks(self, hooks: HooksInput) -> None:
         """Register the callables of *hooks*."""
-        if hooks:
+        if hooks and hooks != _NO_HOOKS:
             self._register(hooks)
 
 
@@ -495,15 +503,15 @@ class Response:
         self._content_consumed = False
         self._next: PreparedRequest | Callable[[], PreparedRequest | None] | None = None
         self._jar: RequestsCookieJar | None = None
-        self.status_code: int = cast(int, None)
+        self.status_code: int = None  # type: ignore[assignment]  # until there is one
         self.headers: CaseInsensitiveDict[str] = CaseInsensitiveDict()
         self.raw: Any = None
-        self.url: str = cast(str, None)
+        self.url: str = None  # type: ignore[assignment]
         self.encoding: str | None = None
         self.history: list[Response] = []
-        self.reason: str = cast(str, None)
-        self.elapsed = dt.timedelta(0)
-        self.request: PreparedRequest = cast(PreparedRequest, None)
+        self.reason: str = None  # type: ignore[assignment]
+        self.elapsed = _NO_TIME
+        self.request: PreparedRequest = None  # type: ignore[assignment]
         self.connection: Any = None
 
     date = _TypedField("Date", dates.parse_http_date, "When the message was made (RFC 9110 §6.6.1), or None.")

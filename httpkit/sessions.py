@@ -39,6 +39,7 @@ from .cookies import RequestsCookieJar, cookiejar_from_dict, extract_cookies_to_
 from .exceptions import InvalidHeader, InvalidSchema
 from .hooks import default_hooks, dispatch_hook
 from .models import DEFAULT_REDIRECT_LIMIT, REDIRECT_STATI, PreparedRequest, Request, Response
+from .structures import CaseInsensitiveDict
 from .timeouts import UNSET, Unset
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ if not TYPE_CHECKING:
         __name__,
         {
             ".exceptions": "ChunkedEncodingError ContentDecodingError TooManyRedirects",
-            ".structures": "CaseInsensitiveDict to_key_val_list",
+            ".structures": "to_key_val_list",
             ".status_codes": "codes",
             ".auth": "_basic_auth_str",
             "._compat": "to_native_string",
@@ -279,7 +280,9 @@ class Session(SessionRedirectMixin):
     def prepare_request(self, request: Request) -> PreparedRequest:
         """*request* with the defaults of this session merged in, ready to be sent."""
         prepared = PreparedRequest()
-        headers = merge_headers(request.headers, self.headers)
+        headers: Any = self.headers
+        if request.headers or not _is_sendable(headers):
+            headers = merge_headers(request.headers, headers)
         prepared.prepare(
             method=request.method.upper() if request.method else None,
             url=request.url,
@@ -298,11 +301,17 @@ class Session(SessionRedirectMixin):
         """The auth of the call, of the session, or of netrc where nothing else was given, in no field and
         URL either.
         """
-        auth = merge_setting(request.auth, self.auth)
+        auth = request.auth
+        if auth is None or self.auth is not None:
+            auth = merge_setting(auth, self.auth)
         if auth or not self.trust_env or "Authorization" in headers:
             return auth
-        url = request.url.decode("utf-8", "replace") if isinstance(request.url, bytes) else str(request.url)
-        return None if "@" in _authority(url.partition("://")[2]) else get_netrc_auth(url)
+        url: Any = request.url
+        if type(url) is not str:
+            url = url.decode("utf-8", "replace") if isinstance(url, bytes) else str(url)
+        if "@" in url and "@" in _authority(url.partition("://")[2]):
+            return None
+        return get_netrc_auth(url)
 
     def _cookies_for(self, request: Request) -> CookiesType:
         """The jar of the session with the cookies of the call; None, the usual case, when both are empty."""
@@ -363,7 +372,7 @@ class Session(SessionRedirectMixin):
             prepared._bounds = Bounds(max_response_size, max_decompression_ratio)
         settings = self.merge_environment_settings(prepared.url or "", proxies or {}, stream, verify, cert)
         effective = settings.get("proxies")
-        if not isinstance(effective, EffectiveProxies) or effective != effective.as_made:
+        if type(effective) is not EffectiveProxies or effective != effective.as_made:
             # A subclass has the last word.
             settings["proxies"] = settled_proxies(effective)
         if timeout is not UNSET:
@@ -420,7 +429,9 @@ class Session(SessionRedirectMixin):
         self._settle(request, kwargs)
         response = self._exchange(request, kwargs)
         try:
-            if allow_redirects:
+            if response.status_code not in REDIRECT_STATI and self._follows_by_the_book:
+                pass
+            elif allow_redirects:
                 response = self._follow(response, request, kwargs)
             elif self.get_redirect_target(response):
                 # Few ask for it, it may take a file back to its beginning, and it need not be possible.
@@ -431,6 +442,15 @@ class Session(SessionRedirectMixin):
             response.close()
             raise
         return response
+
+    @property
+    def _follows_by_the_book(self) -> bool:
+        """True when no subclass has its own idea of what a redirect is."""
+        cls = type(self)
+        return (
+            cls.resolve_redirects is SessionRedirectMixin.resolve_redirects
+            and cls.get_redirect_target is SessionRedirectMixin.get_redirect_target
+        )
 
     def _settle(self, request: PreparedRequest, kwargs: dict[str, Any]) -> None:
         """Fill in, in place, the settings that *kwargs* leaves open."""
@@ -519,7 +539,7 @@ class Session(SessionRedirectMixin):
         Raises InvalidSchema when none does.
         """
         for prefix, adapter in self.adapters.items():
-            if _serves(prefix, url):
+            if (prefix[-3:] == "://" and url.startswith(prefix)) or _serves(prefix, url):
                 return adapter
         meant = urls.suggest_url(url)
         hint = f"Did you mean {meant}?" if meant else "Mount an adapter that serves it, or use http or https."
@@ -549,6 +569,13 @@ class Session(SessionRedirectMixin):
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
             setattr(self, name, value)
+
+
+def _is_sendable(headers: object) -> bool:
+    """True when the fields of a session can be sent as they are: none of them is None, which would remove it."""
+    return type(headers) is CaseInsensitiveDict and (
+        headers.is_approved or None not in [value for _, value in headers.pairs()]
+    )
 
 
 def _serves(prefix: str, url: str) -> bool:

@@ -25,6 +25,7 @@ class CaseInsensitiveDict(MutableMapping[str, V], Generic[V]):
 
     _store: dict[str, tuple[str, V]]
     _repeats: dict[str, list[V]] | None
+    _approved: tuple[tuple[str, V], ...] | None = None
 
     def __init__(self, data: Mapping[str, V] | Iterable[tuple[str, V]] | None = None, **kwargs: V) -> None:
         self._store = {}
@@ -48,6 +49,23 @@ class CaseInsensitiveDict(MutableMapping[str, V], Generic[V]):
             else:
                 store[lower] = (name, value)
         return fields
+
+    @classmethod
+    def from_store(cls, store: dict[str, tuple[str, V]]) -> CaseInsensitiveDict[V]:
+        """The mapping of *store*, keys in lower case to keys and values, which it owns from now on."""
+        fields = cls.__new__(cls)
+        fields._store = store
+        fields._repeats = None
+        return fields
+
+    def approve(self, pairs: Iterable[tuple[str, V]]) -> None:
+        """Remember that *pairs* were looked at and found good; see `is_approved`."""
+        self._approved = tuple(pairs)
+
+    @property
+    def is_approved(self) -> bool:
+        """True when what is in it now is what was approved, so that nobody need look at it again."""
+        return not self._repeats and tuple(self._store.values()) == self._approved
 
     def pairs(self) -> list[tuple[str, V]]:
         """Names and values as a list, with one pair for each repeat."""
@@ -136,7 +154,7 @@ class CaseInsensitiveDict(MutableMapping[str, V], Generic[V]):
     __hash__ = None  # type: ignore[assignment]  # mutable, as a dict is
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update({"_repeats": None, **state})
+        self.__dict__.update({"_repeats": None, **state, "_approved": None})
 
     def __repr__(self) -> str:
         return str(dict(self.items()))

@@ -23,6 +23,7 @@ __all__ = [
     "URL",
     "Origin",
     "encode_params",
+    "facts",
     "form_urlencode",
     "get_auth_from_url",
     "origin",
@@ -177,6 +178,21 @@ def parse(url: str) -> URL:
     return _parse(url)
 
 
+class Facts(NamedTuple):
+    """What a call asks of its URL, each as `URL` gives it."""
+
+    origin: Origin
+    host_field: str
+    target: str
+
+
+def facts(url: str) -> Facts:
+    """The origin of *url*, its Host field and its request target, worked out once. Errors as `parse`."""
+    if len(url) <= _LONGEST_CACHED:
+        return _facts_cached(url)
+    return _facts(url)
+
+
 def prepare(url: object, params: ParamsType = None) -> str:
     """The URL to be sent for what a caller gave: text, UTF-8 bytes, or an object whose `str()` is a URL.
 
@@ -269,7 +285,13 @@ def _parse(url: str) -> URL:
     return _parse_any(url.strip())
 
 
+def _facts(url: str) -> Facts:
+    parsed = parse(url)
+    return Facts(parsed.origin, parsed.host_field, parsed.target)
+
+
 _parse_cached = lru_cache(_CACHED)(_parse)
+_facts_cached = lru_cache(_CACHED)(_facts)
 _prepare_cached = lru_cache(_CACHED)(_prepare)
 
 

@@ -429,6 +429,13 @@ class WireResponse(BaseHTTPResponse):
         """Names and values as they arrived, or as a program has changed `headers` since: caches do."""
         return self.head.fields if self._fields is None else self._fields.iteritems()
 
+    def by_name(self) -> dict[str, tuple[str, str]] | None:
+        """Names in lower case to names and values, for the caller to keep; None when a name repeats, or a program
+        has changed `headers`.
+        """
+        known = self.head.by_name
+        return None if known is None or self._fields is not None else known.copy()
+
     @property
     def sets_cookies(self) -> bool:
         """True when there is a Set-Cookie field."""
