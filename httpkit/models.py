@@ -732,11 +732,12 @@ class Response:
 
     def _read_whole(self) -> bytes:
         """All of the body: by way of `iter_content` where somebody has a say in that, else in one piece."""
-        overridden = type(self).iter_content is not Response.iter_content
-        if overridden or not getattr(type(self.raw), "reads_whole", False):
+        # Asked of the class, since stand-ins for it have every attribute.
+        read_to_end = getattr(type(self.raw), "read_to_end", None)
+        if type(self).iter_content is not Response.iter_content or read_to_end is None:
             return b"".join(self.iter_content(CONTENT_CHUNK_SIZE)) or b""
         try:
-            return cast(bytes, self.raw.read(decode_content=True))
+            return cast(bytes, read_to_end(self.raw))
         except BaseException as error:
             known = self._broken(error)
             if known is error:

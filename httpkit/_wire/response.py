@@ -359,8 +359,6 @@ class WireResponse(BaseHTTPResponse):
     `urllib3.HTTPResponse`.
     """
 
-    #: Tells `Response.content` that `read()` gives the whole body with our errors, without a second copy.
-    reads_whole = True
     #: What urllib3's has.
     auto_close = True
     enforce_content_length = True
@@ -554,6 +552,15 @@ class WireResponse(BaseHTTPResponse):
             self._body = data
         if not data and amt != 0:
             self._ends += 1
+        return data
+
+    def read_to_end(self) -> bytes:
+        """All that remains in one piece, content codings removed; with that the response is done with, and closed.
+
+        Errors as `read`.
+        """
+        data = self.read(decode_content=True)
+        self._closed_by_hand = True
         return data
 
     def read1(self, amt: int | None = None, decode_content: bool | None = None) -> bytes:
