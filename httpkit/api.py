@@ -6,6 +6,7 @@ contexts are kept in one pool that all of them share.
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,16 @@ __all__ = ["delete", "get", "head", "options", "patch", "post", "put", "request"
 
 _lock = threading.Lock()
 _shared: HTTPAdapter | None = None
+
+
+def _forked() -> None:
+    """In the child of a fork nobody will ever give back a lock that another thread had."""
+    global _lock  # noqa: PLW0603  # a lock cannot be opened by another
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 def _shared_adapter() -> HTTPAdapter:

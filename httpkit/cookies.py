@@ -11,6 +11,7 @@ Nothing here sends or receives. Which cookies are accepted and sent is decided i
 from __future__ import annotations
 
 import copy
+import os
 import re
 import threading
 import time
@@ -18,6 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from http.cookiejar import Cookie, CookieJar, CookiePolicy
 from http.cookies import Morsel
 from typing import TYPE_CHECKING, Any, TypeVar, overload
+from weakref import WeakValueDictionary
 
 from ._cookie_policy import MockRequest, MockResponse, RFC6265Policy, stored_cookie
 from ._late import late_names
@@ -77,6 +79,7 @@ class RequestsCookieJar(CookieJar, MutableMapping[str, "str | None"]):
 
     def __init__(self, policy: CookiePolicy | None = None) -> None:
         super().__init__(RFC6265Policy() if policy is None else policy)
+        _jars[id(self)] = self
 
     # the mapping
 
@@ -324,6 +327,21 @@ class RequestsCookieJar(CookieJar, MutableMapping[str, "str | None"]):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self.__dict__.setdefault("_cookies_lock", threading.RLock())
+        _jars[id(self)] = self
+
+
+#: Jars by their identity, since they compare by what is in them.
+_jars: WeakValueDictionary[int, RequestsCookieJar] = WeakValueDictionary()
+
+
+def _forked() -> None:
+    """In the child of a fork, which has one thread only: nobody will ever give back a lock that another had."""
+    for jar in list(_jars.values()):
+        jar._cookies_lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 def _described(name: str, domain: str | None, path: str | None) -> str:

@@ -165,6 +165,17 @@ _extended: WeakKeyDictionary[ssl.SSLContext, set[tuple[Any, ...]]] = WeakKeyDict
 _gates: WeakKeyDictionary[ssl.SSLContext, _Gate] = WeakKeyDictionary()
 
 
+def _forked() -> None:
+    """In the child of a fork, which has one thread only: nobody will ever give back what other threads had."""
+    global _lock  # noqa: PLW0603  # a lock cannot be opened by another
+    _lock = threading.Lock()
+    _gates.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+
+
 def shared_context(settings: Settings) -> ssl.SSLContext:
     """The context for *settings*: the same object for as long as the files that they name do not change.
 

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 import httpkit
+from httpkit import api
+from httpkit._wire import tls
 from httpkit.adapters import HTTPAdapter
 from tests.servers import Received, RecordingServer, Reply
 
@@ -85,8 +87,8 @@ def test_a_child_that_closes_the_session_leaves_the_parents_connections_alone(
 def test_a_child_reads_nothing_of_a_stream_that_the_parent_reads(
     serve: Serve, tls_context: Any, ca_file: str
 ) -> None:
-    for tls in (None, tls_context):
-        server = serve(Reply(body=b"x" * 1_000_000), tls=tls)
+    for secured in (None, tls_context):
+        server = serve(Reply(body=b"x" * 1_000_000), tls=secured)
         with httpkit.Session() as session, session.get(server.url, stream=True, verify=ca_file) as response:
 
             def child(response: httpkit.Response = response) -> None:
@@ -138,6 +140,31 @@ def test_locks_that_a_thread_of_the_parent_had_do_not_hold_up_the_child(
     assert entered.wait(5)
     try:
         in_a_child(lambda: [session.get(server.url).content, session.get(other.url).content])
+    finally:
+        leave.set()
+        holder.join()
+
+
+def test_nor_do_those_of_cookie_jars_tls_contexts_and_the_shared_adapter(
+    serve: Serve, tls_context: Any, session: httpkit.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = serve()
+    server = serve(Reply(headers=[("Set-Cookie", "a=1")]), tls=tls_context)
+    session.get(server.url)
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with session.cookies._cookies_lock, tls._lock, api._lock:
+            entered.set()
+            leave.wait(10)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert entered.wait(5)
+    try:
+        # The child makes what the parent has not made yet.
+        monkeypatch.setattr(api, "_shared", None)
+        in_a_child(lambda: [session.get(server.url), session.cookies["a"], httpkit.get(plain.url)])
     finally:
         leave.set()
         holder.join()
