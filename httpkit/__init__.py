@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         status_codes,
         structures,
         timeouts,
+        tlsconfig,
         utils,
     )
     from .api import delete, get, head, options, patch, post, put, request
@@ -68,8 +69,10 @@ if TYPE_CHECKING:
     from .models import PreparedRequest, Request, Response
     from .sessions import Session, session
     from .status_codes import codes
+    from .tlsconfig import TLS
 
 __all__ = [
+    "TLS",
     "BodyNotReplayable",
     "ConnectTimeout",
     "ConnectionError",
@@ -115,6 +118,7 @@ __all__ = [
     "status_codes",
     "structures",
     "timeouts",
+    "tlsconfig",
     "utils",
 ]
 
@@ -124,6 +128,7 @@ _HOMES = {
     **dict.fromkeys(("PreparedRequest", "Request", "Response"), "models"),
     **dict.fromkeys(("Session", "session"), "sessions"),
     "codes": "status_codes",
+    "TLS": "tlsconfig",
     **dict.fromkeys(
         (
             "BodyNotReplayable",

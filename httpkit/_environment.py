@@ -28,6 +28,7 @@ from .exceptions import InvalidURL, MissingSchema
 __all__ = [
     "DEFAULT_PORTS",
     "NETRC_FILES",
+    "EnvironmentBundle",
     "address_in_network",
     "ca_bundle",
     "dotted_netmask",
@@ -85,9 +86,16 @@ def variable(*names: str) -> str | None:
     return None
 
 
-def ca_bundle() -> str | None:
+class EnvironmentBundle(str):
+    """The path of a CA bundle that nobody in the program has named."""
+
+    __slots__ = ()
+
+
+def ca_bundle() -> EnvironmentBundle | None:
     """The file or directory of certificates that the environment asks to verify with, or None."""
-    return variable("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+    named = variable("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+    return None if named is None else EnvironmentBundle(named)
 
 
 @contextmanager

@@ -32,7 +32,7 @@ from urllib3.util import Timeout as TimeoutSauce
 from urllib3.util.retry import Retry
 
 from ._bounds import Bounds
-from ._environment import select_proxy
+from ._environment import EnvironmentBundle, select_proxy
 from ._late import late_names
 from ._message import bodies, credentials, urls
 from ._message.charsets import get_encoding_from_headers
@@ -41,7 +41,7 @@ from ._wire.addresses import Route
 from ._wire.http11 import Limits
 from ._wire.pools import PoolManager, proxy_from_url
 from .cookies import extract_cookies_to_jar
-from .exceptions import InvalidProxyURL, RequestException
+from .exceptions import InvalidProxyURL, RequestException, SSLError
 from .models import PreparedRequest, Response
 from .structures import CaseInsensitiveDict
 from .timeouts import DEFAULT_TIMEOUT, UNSET, Timeout, Unset
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
     from ._types import CertType, ProxiesType, TimeoutType, VerifyType
     from ._wire.addresses import Resolve
+    from .tlsconfig import TLS
 
 __all__ = [
     "DEFAULT_POOLBLOCK",
@@ -85,7 +86,7 @@ if not TYPE_CHECKING:
         __name__,
         {
             ".exceptions": "ConnectTimeout ConnectionError InvalidHeader InvalidSchema InvalidURL ProxyError "
-            "ReadTimeout RetryError SSLError",
+            "ReadTimeout RetryError",
             "._message.urls": "get_auth_from_url prepend_scheme_if_needed urldefragauth",
             ".auth": "_basic_auth_str",
             "._compat": "DEFAULT_CA_BUNDLE_PATH basestring",
@@ -164,6 +165,10 @@ class HTTPAdapter(BaseAdapter):
     whatever the URL and the proxies. With both the URL keeps its say: Host, cookies, the name that TLS asks for and
     verifies are its own. Raises ValueError for both at once and for what is no IP address.
 
+    *tls* is a `TLS`: trust, client certificate, versions, ciphers, pins and server name of all its connections. A
+    bundle, a context, False or a certificate that the call or the session names beats it; the environment's bundle
+    does not. Raises ValueError where *ssl_context* or another setting for the same is given as well.
+
     The others are settings of urllib3's connections, given to every pool: *source_address* (host, port) to
     send from, *socket_options* triples for `setsockopt`, *blocksize* bytes per read of a body file,
     *ssl_context*, *ssl_minimum_version* and *ssl_maximum_version* (`ssl.TLSVersion`), *assert_fingerprint*
@@ -185,6 +190,7 @@ class HTTPAdapter(BaseAdapter):
         "_on_interim",
         "_idle_settings",
         "_route",
+        "_tls",
     ]
 
     max_retries: Retry
@@ -204,6 +210,7 @@ class HTTPAdapter(BaseAdapter):
     _on_interim: Callable[[int, CaseInsensitiveDict[str]], object] | None = None
     _idle_settings: Mapping[str, Any] = _NOTHING
     _route: Route | None = None
+    _tls: TLS | None = None
 
     def __init__(
         self,
@@ -230,6 +237,7 @@ class HTTPAdapter(BaseAdapter):
         assert_hostname: str | bool | None = None,
         resolve: Resolve | None = None,
         uds: str | bytes | os.PathLike[str] | None = None,
+        tls: TLS | None = None,
         **pool_settings: Any,
     ) -> None:
         super().__init__()
@@ -245,6 +253,8 @@ class HTTPAdapter(BaseAdapter):
             "assert_hostname": assert_hostname,
             **_known(pool_settings),
         }
+        if tls is not None:
+            given.update(_tls_settings(tls, given))
         # Retries of reads are out: what was read from a response is gone.
         if not (max_retries is None or isinstance(max_retries, int) or hasattr(max_retries, "increment")):
             raise ValueError(
@@ -263,6 +273,7 @@ class HTTPAdapter(BaseAdapter):
         self._extra_settings = {name: value for name, value in given.items() if value is not None}
         self._idle_settings = {"keepalive_expiry": keepalive_expiry, "pool_timeout": pool_timeout}
         self._route = Route.of(resolve, uds)
+        self._tls = tls
         self._pool_connections = pool_connections
         self._pool_maxsize = pool_maxsize
         self._pool_block = pool_block
@@ -300,9 +311,11 @@ class HTTPAdapter(BaseAdapter):
         self._lead(self.poolmanager)
 
     def _lead(self, manager: Any) -> None:
-        """Let the connections of *manager*, be it a subclass's own, go where `resolve` and `uds` say."""
+        """Let the connections of *manager*, be it a subclass's own, be as `resolve`, `uds` and `tls` say."""
         if self._route is not None:
             pools.lead(manager, self._route)
+        if self._tls is not None:
+            pools.secure(manager, self._tls)
 
     def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
         """The pool manager for calls through the proxy at the URL *proxy*, made when it is first asked for.
@@ -337,7 +350,7 @@ class HTTPAdapter(BaseAdapter):
         if not url.lower().startswith("https"):
             return
         own: dict[str, Any] = getattr(conn, "conn_kw", {})
-        settings = tls.pool_settings(verify, cert, {**self._base(), **own})
+        settings = tls.pool_settings(*self._wanted(verify, cert), {**self._base(), **own})
         if "ssl_context" in settings:
             own["ssl_context"] = settings.pop("ssl_context")
         for name, value in settings.items():
@@ -382,7 +395,16 @@ class HTTPAdapter(BaseAdapter):
         return host, self._tls_settings(verify, cert) if url.scheme == "https" else {}
 
     def _tls_settings(self, verify: VerifyType, cert: CertType) -> dict[str, Any]:
-        return tls.pool_settings(verify, cert, self._base())
+        return tls.pool_settings(*self._wanted(verify, cert), self._base())
+
+    def _wanted(self, verify: VerifyType, cert: CertType) -> tuple[Any, Any]:
+        """What a call wants, and what `tls` says where it leaves that open."""
+        if self._tls is None:
+            return verify, cert
+        is_open = verify is None or verify is True or verify == "" or isinstance(verify, EnvironmentBundle)
+        if is_open and self._tls.verify is not None:
+            verify = cast("VerifyType", self._tls.verify)
+        return verify, cert or self._tls.cert
 
     def _base(self) -> Mapping[str, Any]:
         """What `poolmanager` was made with, wherever it came from."""
@@ -614,7 +636,13 @@ class HTTPAdapter(BaseAdapter):
         self, request: PreparedRequest, verify: VerifyType, proxies: ProxiesType, cert: CertType
     ) -> Any:
         try:
-            return self.get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
+            pool = self.get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
+            if self._wanted(verify, cert)[0] == tls.SYSTEM and not isinstance(pool, pools.HTTPConnectionPool):
+                raise SSLError(
+                    "verify='system' does not work with the pools of this adapter; "
+                    "give them ssl_context=truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)"
+                )
+            return pool
         except RequestException as error:
             if error.request is None:
                 error.request = request
@@ -658,6 +686,31 @@ def _rewound(request: PreparedRequest) -> bool:
         return False
     bodies.rewind(request.body, request._body_position)
     return True
+
+
+#: What a TLS says by itself, by the names of the adapter's settings.
+_IN_TLS = {
+    "ssl_minimum_version": "minimum_version",
+    "ssl_maximum_version": "maximum_version",
+    "server_hostname": "server_name",
+}
+
+
+def _tls_settings(wanted: object, given: Mapping[str, Any]) -> dict[str, Any]:
+    """urllib3's settings for *wanted*. Raises TypeError and ValueError, which name what is wrong or said twice."""
+    from .tlsconfig import TLS
+
+    if not isinstance(wanted, TLS):
+        raise TypeError(f"tls: give a TLS, such as TLS(minimum_version='1.3'), not {type(wanted).__name__}")
+    if given.get("ssl_context") is not None:
+        raise ValueError(
+            "tls= and ssl_context= exclude each other: a context has its own versions, trust and ciphers"
+        )
+    settings = {name: getattr(wanted, of_tls) for name, of_tls in _IN_TLS.items()}
+    for name, value in settings.items():
+        if value is not None and given.get(name) is not None:
+            raise ValueError(f"{name}= and tls=TLS({_IN_TLS[name]}=...) say the same; give one of them")
+    return {name: value for name, value in settings.items() if value is not None}
 
 
 def _known(settings: dict[str, Any]) -> dict[str, Any]:

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from ._wire.addresses import Resolve
     from .models import AuthType
     from .timeouts import Timeout
+    from .tlsconfig import TLS
 
     Self = TypeVar("Self", bound="Session")
 
@@ -220,8 +221,8 @@ class Session(SessionRedirectMixin):
     `hooks`, `stream`, `verify`, `cert`, `cookies`, `timeout` (seconds, see `timeouts.Timeout`),
     `max_redirects`, `trust_env`.
 
-    *resolve* and *uds* are for its own two adapters: addresses to connect to in place of what names have, or
-    a Unix socket; see `adapters.HTTPAdapter`.
+    *resolve*, *uds* and *tls* are for its own two adapters: addresses to connect to in place of what names have, a
+    Unix socket, and what TLS connections shall be like; see `adapters.HTTPAdapter`.
     """
 
     #: What a pickle keeps.
@@ -251,7 +252,11 @@ class Session(SessionRedirectMixin):
     max_decompression_ratio: float | Unset | None = UNSET
 
     def __init__(
-        self, *, resolve: Resolve | None = None, uds: str | bytes | os.PathLike[str] | None = None
+        self,
+        *,
+        resolve: Resolve | None = None,
+        uds: str | bytes | os.PathLike[str] | None = None,
+        tls: TLS | None = None,
     ) -> None:
         self.headers = default_headers()
         self.auth: AuthType = None
@@ -266,7 +271,7 @@ class Session(SessionRedirectMixin):
         self.cookies = cookiejar_from_dict({})
         self.adapters: OrderedDict[str, BaseAdapter] = OrderedDict()
         # Programs put classes without these arguments in the place of HTTPAdapter.
-        given = {"resolve": resolve, "uds": uds}
+        given = {"resolve": resolve, "uds": uds, "tls": tls}
         route: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         self.mount("https://", HTTPAdapter(**route))
         self.mount("http://", HTTPAdapter(**route))

@@ -25,6 +25,7 @@ FLOORS: list[tuple[str, str]] = [
         ),
     ),
     ("1b", "_bounds _message.fields _message.set_cookie _message.typed _message.urls _wire.framing"),
+    ("1c", "_wire.certificates tlsconfig"),
     (
         "2a",
         "_cookie_policy _digest _message.charsets _message.multipart _proxies _wire.addresses _wire.http11 retries",

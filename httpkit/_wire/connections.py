@@ -19,7 +19,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from functools import lru_cache
 from http import client
-from typing import Any, Union, cast
+from typing import TYPE_CHECKING, Any, Union, cast
 
 from urllib3.connection import HTTPConnection as _HTTPConnection
 from urllib3.connection import HTTPSConnection as _HTTPSConnection
@@ -41,6 +41,10 @@ from . import addresses, http11, sending, tls
 from .response import RECEIVE_SIZE, BodyReader, WireResponse
 from .sending import UnfinishedBody, framing
 
+if TYPE_CHECKING:
+    from ..tlsconfig import TLS
+    from .certificates import Certificate
+
 __all__ = [
     "HTTPConnection",
     "HTTPSConnection",
@@ -57,6 +61,8 @@ _SETTINGS = (
     *("ssl_version", "ssl_minimum_version", "ssl_maximum_version"),
 )
 _MAX_INTERIM = 100
+#: Seconds that an error may take to find out which certificate did not verify.
+_LOOK = 2.0
 _MAX_LINE = 65536
 #: Neither Content-Length nor Transfer-Encoding.
 _UNFRAMED = (None, False)
@@ -519,10 +525,24 @@ class HTTPSConnection(HTTPConnection, _HTTPSConnection):
     Without a context of the program's own it uses the one that all with its settings share.
     """
 
+    #: What the adapter asks of its connections beyond urllib3's settings: ciphers and pins.
+    tls_wanted: TLS | None = None
     _settings: tls.Settings | None = None
+    #: Where the socket is connected to, as far as that is the server and not a proxy.
+    _reached: Any = None
 
     def connect(self) -> None:
         """Connect, and shake hands. Errors of `tls` come as they are, others as urllib3's."""
+        try:
+            self._connect()
+            if self.tls_wanted is not None and self.tls_wanted.pins and not self._ends_at_proxy():
+                self._check_pins(cast("tuple[str, ...]", self.tls_wanted.pins))
+        except ssl.SSLCertVerificationError as error:
+            # What OpenSSL says does not name the certificate, and does not show it.
+            setattr(error, "certificate", self._presented())  # noqa: B010  # unknown to typeshed
+            raise
+
+    def _connect(self) -> None:
         context = self.ssl_context
         if context is None or self._settings is not None:
             self._share_context()
@@ -542,13 +562,49 @@ class HTTPSConnection(HTTPConnection, _HTTPSConnection):
             self._trust_is_loaded()
             self.cert_file = self.key_file = self.key_password = None
         settings = self._settings
-        if self.proxy is not None and self._tunnel_host is None:
-            # The other end is the proxy.
+        if self._ends_at_proxy():
             settings = settings.without_client_certificate()
         self.ssl_context = context = tls.shared_context(settings)
         # urllib3 writes this to the context.
         self.cert_reqs = context.verify_mode
         self._share_with_proxy(settings)
+
+    def _ends_at_proxy(self) -> bool:
+        """True when the other end of TLS is a proxy that forwards, and not the server."""
+        return self.proxy is not None and self._tunnel_host is None
+
+    def _check_pins(self, pins: tuple[str, ...]) -> None:
+        host, port = (self._tunnel_host, self._tunnel_port) if self._tunnel_host else (self.host, self.port)
+        sock: Any = self.sock
+        tls.check_pins(pins, sock.getpeercert(binary_form=True), f"{host}:{port}")
+        self.is_verified = True
+
+    def _new_conn(self) -> socket.socket:
+        sock = super()._new_conn()
+        if self.proxy is None:
+            try:
+                self._reached = sock.getpeername()
+            except OSError:
+                # It is closed already, which the handshake will say.
+                self._reached = None
+        return sock
+
+    def _presented(self) -> Certificate | None:
+        """The certificate that the server shows, by a second handshake with the same address; nothing is sent on it."""
+        if not isinstance(self._reached, tuple) or not isinstance(self.timeout, (int, float, type(None))):
+            return None
+        from . import certificates
+
+        settings = tls.Settings(
+            verifies=False,
+            checks_hostname=False,
+            ssl_minimum_version=self.ssl_minimum_version,
+            ssl_maximum_version=self.ssl_maximum_version,
+        )
+        name = (self.server_hostname or self.host).rstrip(".")
+        limit = _LOOK if self.timeout is None else min(_LOOK, self.timeout)
+        der = tls.presented(self._reached, name, settings, limit)
+        return certificates.read(der) if der else None
 
     def _prepare_own(self, context: ssl.SSLContext) -> None:
         settings = self._stated_settings()
@@ -562,6 +618,7 @@ class HTTPSConnection(HTTPConnection, _HTTPSConnection):
             verifies=resolve_cert_reqs(self.cert_reqs) != ssl.CERT_NONE,
             checks_hostname=not self.assert_fingerprint and self.assert_hostname is None,
             **{name: getattr(self, name) for name in _SETTINGS},
+            ciphers=None if self.tls_wanted is None else self.tls_wanted.ciphers,
         )
 
     def _trust_is_loaded(self) -> None:

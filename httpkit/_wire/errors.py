@@ -11,9 +11,10 @@ Nothing is imported from urllib3 before there is an error to translate.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import Any, NamedTuple, Union
+from typing import TYPE_CHECKING, Any, NamedTuple, Union
 from urllib.parse import unquote, urlsplit
 
 from ..exceptions import (
@@ -33,6 +34,11 @@ from ..exceptions import (
     SSLError,
 )
 
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from .certificates import Certificate
+
 __all__ = ["BrokenReadTimeout", "UnsendableRequest", "translate"]
 
 Kind = type[RequestException]
@@ -42,6 +48,7 @@ _THEIR_MODULES = re.compile(
     r"(?:urllib3|http|socket|ssl|socks|encodings|email|zlib|gzip|_?brotli\w*|zstandard|backports)(?:\.|\Z)"
 )
 _SECONDS = re.compile(r"timeout=([0-9.]+)")
+_NAMES_SHOWN = 8
 _TUNNEL = re.compile(r"Tunnel connection failed: (.*)", re.DOTALL)
 
 
@@ -340,27 +347,118 @@ def _sayings() -> tuple[tuple[Any, Say], ...]:
 
 
 def _certificate(error: Any, at: _Scene) -> str:
-    # verify_message names the check that failed; hints by OpenSSL's X509_V_ERR numbers.
-    authority = "If its authority is your own, give verify='path/to/the/authority.pem'."
-    hint = {
-        10: "Its operator has to renew it.",
-        18: "To trust it all the same, save it to a file and give verify='path/to/that/file.pem'.",
-        19: authority,
-        20: authority,
-        21: authority,
-    }.get(getattr(error, "verify_code", 0), "")
     why = getattr(error, "verify_message", "") or str(error)
-    return f"TLS with {at.peer} failed, the certificate does not verify: {_show(why)}. {hint}".rstrip()
+    code = getattr(error, "verify_code", 0)
+    shown = getattr(error, "certificate", None)
+    told = "" if shown is None else _told(code, shown)
+    sentences = (
+        f"TLS with {at.peer} failed, the certificate does not verify: {_show(why)}.",
+        told,
+        _hint(code),
+    )
+    return " ".join(filter(None, sentences))
+
+
+#: What OpenSSL calls its checks, by the numbers of X509_V_ERR.
+_NOT_YET, _EXPIRED, _REVOKED = (9,), (10,), (23,)
+_SELF_SIGNED, _UNKNOWN_ISSUER = (18,), (19, 20, 21)
+_WRONG_NAME = (62, 64)
+
+
+def _told(code: int, shown: Certificate) -> str:
+    """What the certificate says of that which was wrong with it."""
+    if code in _EXPIRED:
+        past = shown.not_after.timestamp() < time.time()
+        return (
+            f"It was valid until {_day(shown.not_after)}."
+            if past
+            else "It is one of its authorities, and not the server's own."
+        )
+    if code in _NOT_YET:
+        return f"It is valid from {_day(shown.not_before)}."
+    if code in _WRONG_NAME:
+        names = ", ".join(map(_show, shown.names[:_NAMES_SHOWN])) or "no host at all"
+        more = len(shown.names) - _NAMES_SHOWN
+        return f"It is for {names}{f' and {more} more' if more > 0 else ''}."
+    if code in _SELF_SIGNED + _UNKNOWN_ISSUER and shown.issuer:
+        return f"It was issued by {_show(repr(shown.issuer))}."
+    return ""
+
+
+def _day(when: datetime) -> str:
+    return when.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _hint(code: int) -> str:
+    if code in _EXPIRED:
+        return "Its operator has to renew it, unless the clock of this machine is wrong."
+    if code in _NOT_YET:
+        return "Is the clock of this machine right?"
+    if code in _WRONG_NAME:
+        return "Is the host of the URL right? If another name is meant, give HTTPAdapter(tls=TLS(server_name=...))."
+    if code in _SELF_SIGNED:
+        return "To trust it all the same, save it to a file and give verify='path/to/that/file.pem'."
+    if code in _UNKNOWN_ISSUER:
+        return (
+            "If its authority is your own, give verify='path/to/the/authority.pem', "
+            "or verify='system' where the operating system knows it."
+        )
+    if code in _REVOKED:
+        return "Its authority has taken it back; do not go on."
+    return ""
+
+
+_NO_VERSION = (
+    "the two sides have no version of TLS in common; see TLS(minimum_version=..., maximum_version=...)"
+)
+_NOT_ACCEPTED = "the server does not accept the client certificate; give another cert=(certificate, key)"
+_WEAK = "a key or signature of it is too weak; its operator has to replace that"
+#: What to say of OpenSSL's reasons, by what they end in.
+_REASONS = {
+    "ALERT_CERTIFICATE_REQUIRED": "the server wants a client certificate; give cert=(certificate, key)",
+    **dict.fromkeys(
+        (
+            *(
+                "ALERT_UNKNOWN_CA",
+                "ALERT_BAD_CERTIFICATE",
+                "ALERT_CERTIFICATE_EXPIRED",
+                "ALERT_CERTIFICATE_REVOKED",
+            ),
+            *("ALERT_CERTIFICATE_UNKNOWN", "ALERT_UNSUPPORTED_CERTIFICATE", "ALERT_ACCESS_DENIED"),
+        ),
+        _NOT_ACCEPTED,
+    ),
+    **dict.fromkeys(
+        ("ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL", "NO_PROTOCOLS_AVAILABLE", "WRONG_SSL_VERSION"),
+        _NO_VERSION,
+    ),
+    "ALERT_HANDSHAKE_FAILURE": "the server found nothing acceptable in what was offered: versions, ciphers, "
+    "or a client certificate that it wants, cert=(certificate, key)",
+    "NO_CIPHERS_AVAILABLE": "TLS(ciphers=...) leaves none that can be used",
+    "UNRECOGNIZED_NAME": "the server does not serve this name; is the host of the URL right?",
+    **dict.fromkeys(("KEY_TOO_SMALL", "MD_TOO_WEAK"), _WEAK),
+    "LEGACY_RENEGOTIATION_DISABLED": "the server knows the old, unsafe renegotiation only",
+    **dict.fromkeys(
+        ("UNEXPECTED_EOF_WHILE_READING", "EOF occurred in violation of protocol"),
+        "the other side hung up, as some servers do that want a client certificate, cert=(certificate, key)",
+    ),
+}
 
 
 def _tls(error: Any, at: _Scene) -> str:
     why = getattr(error, "reason", None) or str(error)
+    known = str(why).partition(" (_ssl.c")[0]
+    meaning = next((said for ending, said in _REASONS.items() if known.endswith(ending)), "")
     if at.body:
-        return f"Reading the body from {at.server} failed in TLS: {_show(why)}"
+        return f"Reading the body from {at.server} failed in TLS: {_show(why)}{meaning and f' ({meaning})'}"
     if why in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"):
         what = "the URL of the proxy" if at.blames_proxy else "the URL"
         return f"TLS with {at.peer} failed: what answers there does not speak TLS. Should {what} begin with http://?"
-    return f"TLS with {at.peer} failed: {_show(why)}"
+    return (
+        f"TLS with {at.peer} failed: {meaning} ({_show(why)})"
+        if meaning
+        else f"TLS with {at.peer} failed: {_show(why)}"
+    )
 
 
 def _decoding(error: Any, at: _Scene) -> str:

@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Callable
 from functools import lru_cache, partial
 from http.client import HTTPException
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from urllib3._collections import RecentlyUsedContainer
 from urllib3.connection import HTTPConnection as _HTTPConnection
@@ -45,6 +45,9 @@ from .connections import framing
 from .http11 import Head, Limits
 from .response import WireResponse
 
+if TYPE_CHECKING:
+    from ..tlsconfig import TLS
+
 __all__ = [
     "KEEPALIVE_EXPIRY",
     "HTTPConnectionPool",
@@ -58,6 +61,7 @@ __all__ = [
     "pool_manager",
     "proxy_from_url",
     "proxy_manager",
+    "secure",
     "setting_names",
     "socks_manager",
 ]
@@ -181,6 +185,8 @@ class HTTPConnectionPool(_HTTPConnectionPool):
     clock: Callable[[], float] = staticmethod(time.monotonic)
     #: Where its connections go, if not to where the host's name leads.
     route: Route | None = None
+    #: What its TLS connections shall be like, beyond urllib3's settings.
+    tls: TLS | None = None
     _retired = False
 
     def __init__(
@@ -189,6 +195,7 @@ class HTTPConnectionPool(_HTTPConnectionPool):
         keepalive_expiry: float | None = KEEPALIVE_EXPIRY,
         pool_timeout: float | None = None,
         route: Route | None = None,
+        tls: TLS | None = None,
         **settings: Any,
     ) -> None:
         """*keepalive_expiry* is how many seconds an idle connection is kept, *pool_timeout* how many a call
@@ -198,6 +205,7 @@ class HTTPConnectionPool(_HTTPConnectionPool):
         self.keepalive_expiry = keepalive_expiry
         self.pool_timeout = pool_timeout
         self.route = route
+        self.tls = tls
         if self.block and isinstance(self.pool, _Slots):
             self.pool.wait_when_empty()
         _pools.add(self)
@@ -231,6 +239,8 @@ class HTTPConnectionPool(_HTTPConnectionPool):
             conn.on_interim = self.on_interim
         if self.route is not None:
             conn.route = self.route
+        if self.tls is not None:
+            conn.tls_wanted = self.tls
         return conn
 
     def _get_conn(self, timeout: float | None = None) -> Any:
@@ -462,14 +472,23 @@ def lead(manager: Any, route: Route | None) -> None:
 
     Raises TypeError for a manager with pools of another make, whose connections cannot be told.
     """
-    led = {}
+    _tell(manager, "resolve= and uds= do", route=route)
+
+
+def secure(manager: Any, wanted: TLS) -> None:
+    """Let the TLS connections of all pools that *manager* makes from now on be as *wanted* says. Errors as `lead`."""
+    _tell(manager, "tls= does", tls=wanted)
+
+
+def _tell(manager: Any, what: str, **settings: Any) -> None:
+    told = {}
     for scheme, made_by in manager.pool_classes_by_scheme.items():
         ours = _POOLS[scheme] if made_by in (_HTTPConnectionPool, _HTTPSConnectionPool) else made_by
         pool = getattr(ours, "func", ours)
         if not issubclass(pool, HTTPConnectionPool):
-            raise TypeError(f"resolve= and uds= do not work with the pools of this adapter, {pool.__name__}")
-        led[scheme] = partial(ours, route=route)
-    manager.pool_classes_by_scheme = led
+            raise TypeError(f"{what} not work with the pools of this adapter, {pool.__name__}")
+        told[scheme] = partial(ours, **settings)
+    manager.pool_classes_by_scheme = told
 
 
 def close(manager: Any) -> None:

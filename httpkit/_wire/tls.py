@@ -12,6 +12,7 @@ Certificates are checked as RFC 5280 says, names as RFC 9110 §4.3.4 and RFC 612
 from __future__ import annotations
 
 import os
+import socket
 import ssl
 import threading
 from collections import OrderedDict
@@ -19,20 +20,26 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from importlib import import_module
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..exceptions import RequestException, SSLError
 
 __all__ = [
+    "SYSTEM",
     "Settings",
     "TLSFileNotFound",
+    "check_pins",
     "default_ca_bundle",
     "exclusively",
     "extend_trust",
     "pool_settings",
     "shared_context",
 ]
+
+#: The value of `verify=` that asks for the trust store of the operating system. A file of that name is "./system".
+SYSTEM = "system"
 
 _KEPT = 64
 _TRUST = ("ca_certs", "ca_cert_dir", "ca_cert_data")
@@ -46,7 +53,8 @@ class TLSFileNotFound(RequestException, FileNotFoundError):
 class Settings:
     """All that a shared context depends on. Paths are text; versions are `ssl.TLSVersion`; names are urllib3's.
 
-    Without any of *ca_certs* (a file), *ca_cert_dir* and *ca_cert_data* (PEM) certifi's bundle is trusted.
+    Without any of *ca_certs* (a file), *ca_cert_dir* and *ca_cert_data* (PEM) certifi's bundle is trusted; with
+    `SYSTEM` in place of a file it is the trust store of the operating system.
     """
 
     verifies: bool = True
@@ -60,6 +68,7 @@ class Settings:
     ssl_version: Any = None
     ssl_minimum_version: Any = None
     ssl_maximum_version: Any = None
+    ciphers: str | None = None
 
     def without_client_certificate(self) -> Settings:
         """The same for a peer that shall not see the client's certificate: a proxy."""
@@ -80,7 +89,7 @@ def default_ca_bundle() -> str:
 def pool_settings(verify: object, cert: object, base: Mapping[str, Any]) -> dict[str, Any]:
     """`verify=` and `cert=` of a call as keyword arguments of urllib3's pools; they are part of the pools' keys.
 
-    *verify* is True, False, a path or an `ssl.SSLContext`; None and "" mean True. *cert* is None, a path,
+    *verify* is True, False, a path, "system" or an `ssl.SSLContext`; None and "" mean True. *cert* is None, a path,
     `(certificate, key)` or `(certificate, key, password)`. *base* is what the pool manager was made with:
     `verify=True` leaves alone what it says about trust, and a value of None in the answer takes something away from
     it. A context in it stays in use, but for a *verify* that is a context itself.
@@ -100,6 +109,12 @@ def _verification(verify: Any, base: Mapping[str, Any]) -> dict[str, Any]:
             return {"cert_reqs": "CERT_REQUIRED"}
         return {"cert_reqs": "CERT_REQUIRED", "ca_certs": default_ca_bundle()}
     if isinstance(verify, (str, bytes, os.PathLike)):
+        if verify == SYSTEM:
+            return {
+                "cert_reqs": "CERT_REQUIRED",
+                "ca_certs": SYSTEM,
+                **_absent(base, *_TRUST, but="ca_certs"),
+            }
         path = _existing("verify", verify, "the CA bundle, a file or a directory of certificates")
         name = "ca_cert_dir" if os.path.isdir(path) else "ca_certs"
         return {"cert_reqs": "CERT_REQUIRED", name: path, **_absent(base, *_TRUST, but=name)}
@@ -107,7 +122,8 @@ def _verification(verify: Any, base: Mapping[str, Any]) -> dict[str, Any]:
         return {"ssl_context": verify, **_absent(base, "cert_reqs", *_TRUST)}
     if verify not in (False, True):
         raise ValueError(
-            f"verify: give True, False, the path of a CA bundle or an ssl.SSLContext, not {type(verify).__name__}"
+            "verify: give True, False, the path of a CA bundle, 'system' or an ssl.SSLContext, "
+            f"not {type(verify).__name__}"
         )
     if verify:
         return _verification(True, base)
@@ -182,7 +198,8 @@ def shared_context(settings: Settings) -> ssl.SSLContext:
     Nobody may change it. Raises TLSFileNotFound for a file that does not exist and SSLError for one without
     certificates, for a key that does not fit and for a key whose password is wrong or missing.
     """
-    files = (settings.ca_certs, settings.ca_cert_dir, settings.cert_file, settings.key_file)
+    bundle = None if settings.ca_certs == SYSTEM else settings.ca_certs
+    files = (bundle, settings.ca_cert_dir, settings.cert_file, settings.key_file)
     key = (settings, *map(_stamp, files))
     with _lock:
         context = _contexts.get(key)
@@ -209,19 +226,42 @@ def _stamp(path: str | None) -> tuple[int, ...] | None:
 def _build(settings: Settings) -> ssl.SSLContext:
     from urllib3.util.ssl_ import create_urllib3_context, resolve_ssl_version
 
-    context = create_urllib3_context(
-        ssl_version=None if settings.ssl_version is None else resolve_ssl_version(settings.ssl_version),
-        ssl_minimum_version=settings.ssl_minimum_version,
-        ssl_maximum_version=settings.ssl_maximum_version,
-        cert_reqs=ssl.CERT_REQUIRED if settings.verifies else ssl.CERT_NONE,
-    )
+    if settings.verifies and settings.ca_certs == SYSTEM:
+        context = _system_context(settings)
+    else:
+        context = create_urllib3_context(
+            ssl_version=None if settings.ssl_version is None else resolve_ssl_version(settings.ssl_version),
+            ssl_minimum_version=settings.ssl_minimum_version,
+            ssl_maximum_version=settings.ssl_maximum_version,
+            cert_reqs=ssl.CERT_REQUIRED if settings.verifies else ssl.CERT_NONE,
+            ciphers=settings.ciphers,
+        )
     if not settings.checks_hostname:
         context.check_hostname = False
-    if settings.verifies:
+    if settings.verifies and settings.ca_certs != SYSTEM:
         trusted = settings.ca_certs, settings.ca_cert_dir, settings.ca_cert_data
         _load_trust(context, *(trusted if any(trusted) else (default_ca_bundle(), None, None)))
     if settings.cert_file is not None:
         _load_certificate(context, settings.cert_file, settings.key_file, settings.key_password)
+    return context
+
+
+def _system_context(settings: Settings) -> ssl.SSLContext:
+    """A context that asks the operating system whom to trust. Raises SSLError when truststore is missing."""
+    try:
+        truststore: Any = import_module("truststore")
+    except ImportError as error:
+        raise SSLError(
+            "verify='system' needs truststore, which is not installed: pip install \"httpkit[system-certs]\". "
+            "A file of that name is './system'"
+        ) from error
+    context: ssl.SSLContext = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = settings.ssl_minimum_version or ssl.TLSVersion.TLSv1_2
+    if settings.ssl_maximum_version is not None:
+        context.maximum_version = settings.ssl_maximum_version
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_TICKET
+    if settings.ciphers is not None:
+        context.set_ciphers(settings.ciphers)
     return context
 
 
@@ -256,6 +296,47 @@ def _load_certificate(context: ssl.SSLContext, cert: str, key: str | None, passw
         else:
             why = f"no certificate with its key can be read from {place} ({error})"
         raise SSLError(f"cert: {why}") from error
+
+
+# --- pins, and what a server shows
+
+
+def check_pins(pins: tuple[str, ...], der: bytes | None, peer: str) -> None:
+    """Nothing, if the certificate *der* of *peer* matches one of *pins*. Raises SSLError, which says what it has."""
+    import base64
+    import hashlib
+
+    from ..tlsconfig import digest_of
+    from . import certificates
+
+    by_key = certificates.key_digest(der) if der else None
+    by_certificate = hashlib.sha256(der or b"").digest()
+    for pin in pins:
+        of_key, digest = digest_of(pin)
+        if der and digest == (by_key if of_key else by_certificate):
+            return
+    key = f"sha256//{base64.b64encode(by_key).decode()}" if by_key else "none that can be read"
+    raise SSLError(
+        f"TLS with {_show(peer)} failed: its certificate matches none of the {len(pins)} pins. The pin of its key is "
+        f"{key}, and of the certificate {by_certificate.hex()}. If its operator says that it should have that one, "
+        "add it to TLS(pins=...)"
+    )
+
+
+def presented(address: Any, name: str, settings: Settings, timeout: float) -> bytes | None:
+    """The certificate, in DER, of the server *name* at the socket *address*, for people to read: it is not verified.
+
+    Nothing is sent but a handshake. None when that fails, or takes more than *timeout* seconds at any step.
+    """
+    family = socket.AF_INET6 if len(address) == 4 else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as plain:
+            plain.settimeout(timeout)
+            plain.connect(address)
+            with shared_context(settings).wrap_socket(plain, server_hostname=name) as secure:
+                return secure.getpeercert(binary_form=True)
+    except (OSError, ValueError):
+        return None
 
 
 # --- contexts that a program made

@@ -327,7 +327,10 @@ class Listener:
     def _handshake(self, peer: Peer, context: ssl.SSLContext) -> bool:
         try:
             peer.start_tls(context)
-        except OSError as error:
+        except (OSError, AttributeError, ValueError) as error:
+            # The end of the server takes the TLS of a socket away under the thread that shakes hands.
+            if not isinstance(error, OSError) and not self._stopping.is_set():
+                raise
             self.tls_failures.append(str(error))
             return False
         return True

@@ -10,16 +10,20 @@ import pickle
 import socket
 import ssl
 import zlib
+from datetime import datetime, timezone
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import urllib3
+from hypothesis import given
+from hypothesis import strategies as st
 from urllib3 import exceptions as theirs
 from urllib3.connection import HTTPConnection
 from urllib3.util.ssl_match_hostname import CertificateError
 
 from httpkit import exceptions as ours
+from httpkit._wire.certificates import Certificate
 from httpkit._wire.errors import BrokenReadTimeout, UnsendableRequest, translate
 
 REQUEST = SimpleNamespace(url="http://user:hunter2@api.test:8080/path?token=s3cret", headers={})
@@ -377,6 +381,78 @@ class TestWhere:
         error = ssl.SSLError(1, f"[SSL: {reason}]")
         error.reason = reason
         assert "does not speak TLS" in str(translate(theirs.SSLError(error), REQUEST))
+
+    @pytest.mark.parametrize(
+        "reason, says",
+        [
+            ("TLSV13_ALERT_CERTIFICATE_REQUIRED", "wants a client certificate; give cert="),
+            ("TLSV1_ALERT_UNKNOWN_CA", "does not accept the client certificate"),
+            ("SSLV3_ALERT_CERTIFICATE_REVOKED", "does not accept the client certificate"),
+            ("TLSV1_ALERT_PROTOCOL_VERSION", "no version of TLS in common"),
+            ("UNSUPPORTED_PROTOCOL", "no version of TLS in common"),
+            ("SSLV3_ALERT_HANDSHAKE_FAILURE", "nothing acceptable in what was offered"),
+            ("TLSV1_UNRECOGNIZED_NAME", "does not serve this name"),
+            ("DH_KEY_TOO_SMALL", "too weak"),
+            ("CA_MD_TOO_WEAK", "too weak"),
+            ("UNSAFE_LEGACY_RENEGOTIATION_DISABLED", "unsafe renegotiation"),
+            ("UNEXPECTED_EOF_WHILE_READING", "hung up"),
+            ("SOMETHING_NEW", "failed: SOMETHING_NEW"),
+        ],
+    )
+    def test_what_openssl_means_is_said(self, reason: str, says: str) -> None:
+        error = ssl.SSLError(1, f"[SSL: {reason}]")
+        error.reason = reason
+        message = str(translate(theirs.SSLError(error), REQUEST))
+        assert says in message
+        assert reason in message
+
+    def test_a_handshake_that_ends_early_is_explained(self) -> None:
+        error = ssl.SSLEOFError(8, "EOF occurred in violation of protocol (_ssl.c:2427)")
+        assert "hung up" in str(translate(theirs.SSLError(error), REQUEST))
+
+    @pytest.mark.parametrize(
+        "code, says",
+        [
+            (9, ["It is valid from 2020-01-02 03:04:05 UTC.", "clock"]),
+            (10, ["valid until 2021-01-01 00:00:00 UTC.", "renew it, unless the clock"]),
+            (18, ["issued by 'An \\x1b[31mauthority'", "save it to a file"]),
+            (20, ["issued by 'An \\x1b[31mauthority'", "verify='system'"]),
+            (23, ["taken it back"]),
+            (62, ["It is for a.test, b.test.", "server_name"]),
+            (64, ["It is for a.test, b.test."]),
+            (7, []),
+        ],
+    )
+    def test_what_the_certificate_says_is_said(self, code: int, says: list[str]) -> None:
+        utc = timezone.utc
+        valid = datetime(2020, 1, 2, 3, 4, 5, tzinfo=utc), datetime(2021, 1, 1, tzinfo=utc)
+        error: Any = ssl.SSLCertVerificationError(1, "no")
+        error.verify_code, error.verify_message = code, "what failed"
+        error.certificate = Certificate(("a.test", "b.test"), "a.test", "An \x1b[31mauthority", *valid)
+        message = str(translate(theirs.SSLError(error), REQUEST))
+        assert [each for each in ["what failed", *says] if each not in message] == []
+        assert message.isprintable()
+
+    def test_an_authority_that_has_expired_is_not_taken_for_the_server(self) -> None:
+        utc = timezone.utc
+        error: Any = ssl.SSLCertVerificationError(1, "no")
+        error.verify_code, error.verify_message = 10, "certificate has expired"
+        error.certificate = Certificate(
+            (), "", "", datetime(2020, 1, 1, tzinfo=utc), datetime(9000, 1, 1, tzinfo=utc)
+        )
+        assert "one of its authorities" in str(translate(theirs.SSLError(error), REQUEST))
+
+    @given(st.lists(st.text(max_size=400), max_size=20), st.text(max_size=2000), st.integers(0, 70))
+    def test_no_certificate_makes_it_long_or_unprintable(
+        self, names: list[str], issuer: str, code: int
+    ) -> None:
+        now = datetime(2020, 1, 1, tzinfo=timezone.utc)
+        error: Any = ssl.SSLCertVerificationError(1, "no")
+        error.verify_code, error.verify_message = code, "what failed"
+        error.certificate = Certificate(tuple(names), "", issuer, now, now)
+        message = str(translate(theirs.SSLError(error), REQUEST))
+        assert message.isprintable()
+        assert len(message) < 2000
 
     def test_a_location_with_a_password_in_it_is_not_shown(self) -> None:
         error = translate(theirs.LocationParseError("http://user:hunter2@host:port/"), REQUEST)
