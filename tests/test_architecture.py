@@ -21,14 +21,17 @@ FLOORS: list[tuple[str, str]] = [
         "1a",
         (
             "_defaults _message.credentials _message.dates _message.grammar _message.lines _wire.heads "
-            "status_codes timeouts"
+            "status_codes stores timeouts"
         ),
     ),
     ("1b", "_bounds _message.fields _message.set_cookie _message.typed _message.urls _wire.framing"),
     ("1c", "_wire.certificates tlsconfig"),
     (
         "2a",
-        "_cookie_policy _digest _message.charsets _message.multipart _proxies _wire.addresses _wire.http11 retries",
+        (
+            "_cookie_policy _digest _message.charsets _message.multipart _message.quotas _proxies _wire.addresses "
+            "_wire.http11 breakers ratelimits retries"
+        ),
     ),
     ("2b", "_environment _message.bodies _wire.decoding _wire.errors _wire.sending _wire.tls cookies"),
     ("2c", "_wire.response"),
