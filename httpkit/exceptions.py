@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BodyNotReplayable",
     "ChunkedEncodingError",
+    "CircuitOpen",
     "ConnectTimeout",
     "ConnectionError",
     "ContentDecodingError",
@@ -35,6 +36,7 @@ __all__ = [
     "MalformedResponse",
     "MissingSchema",
     "ProxyError",
+    "RateLimitExceeded",
     "ReadTimeout",
     "RequestException",
     "RequestsDependencyWarning",
@@ -168,6 +170,18 @@ class MalformedResponse(ConnectionError):
     """
 
 
+class CircuitOpen(ConnectionError):
+    """The call was not made, because its origin has failed too often of late: see `breakers.Breaker`.
+
+    `origin` is scheme, host and port as text; `since` how many seconds ago the breaker opened; `retry_after` how many
+    seconds it goes on refusing.
+    """
+
+    origin: str = ""
+    since: float = 0.0
+    retry_after: float = 0.0
+
+
 class Timeout(RequestException, TimeoutError):
     """The time that the call was given is over. Catches `ConnectTimeout` and `ReadTimeout`."""
 
@@ -226,6 +240,18 @@ def shown_phases(spent: Mapping[str, float]) -> str:
     """`connect 0.01 s, head 0.99 s`: phases that took no time are left out."""
     shown = [f"{phase[:20]} {seconds:.2f} s" for phase, seconds in spent.items() if seconds >= 0.005]
     return ", ".join(shown[:12])
+
+
+class RateLimitExceeded(Timeout):
+    """The call was not made, because it would have to wait for its turn longer than it may: see
+    `ratelimits.RateLimit`.
+
+    `limit` is that policy, `key` what it counts under, `wait` the seconds that the call would have to wait.
+    """
+
+    limit: object = None
+    key: str = ""
+    wait: float = 0.0
 
 
 class RetryError(RequestException):

@@ -48,6 +48,7 @@ def test_everything_public_is_listed() -> None:
     [
         ("BodyNotReplayable", ["UnrewindableBodyError"]),
         ("ChunkedEncodingError", ["RequestException"]),
+        ("CircuitOpen", ["ConnectionError"]),
         ("ConnectTimeout", ["ConnectionError", "Timeout"]),
         ("ConnectionError", ["RequestException"]),
         ("ContentDecodingError", ["RequestException"]),
@@ -62,6 +63,7 @@ def test_everything_public_is_listed() -> None:
         ("MalformedResponse", ["ConnectionError"]),
         ("MissingSchema", ["RequestException"]),
         ("ProxyError", ["ConnectionError"]),
+        ("RateLimitExceeded", ["Timeout"]),
         ("ReadTimeout", ["Timeout"]),
         ("RetryError", ["RequestException"]),
         ("SSLError", ["ConnectionError"]),
