@@ -15,7 +15,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .models import PreparedRequest, Request, Response
+    from .retries import Attempt
 
 __all__ = [
     "BodyNotReplayable",
@@ -56,12 +59,15 @@ class RequestException(OSError):
     """Something went wrong with a call. The root of every error that httpkit raises for one.
 
     *request* and *response* may be given by keyword; an error with a response finds the request on it.
+    `attempts` tells what was tried.
     """
 
     request: Request | PreparedRequest | None
     response: Response | None
     #: What to show, where the first argument is the error of another library that programs look into.
     _message: str | None = None
+    #: Knows the attempts of the call that ended with this error.
+    _tried: Callable[[RequestException], tuple[Attempt, ...]] | None = None
 
     def __init__(
         self,
@@ -73,6 +79,16 @@ class RequestException(OSError):
         self.response = response
         # A Response is false for a 4xx or 5xx: compare with None.
         self.request = getattr(response, "request", None) if request is None else request
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """What a session tried before it raised this error, the last of them being the one that failed with it.
+
+        Those of the response, where the error has one and came from looking at it. Empty when nothing was sent.
+        """
+        if self._tried is not None:
+            return self._tried(self)
+        return getattr(self.response, "attempts", ())
 
     def __str__(self) -> str:
         return super().__str__() if self._message is None else self._message
@@ -168,6 +184,9 @@ class MalformedResponse(ConnectionError):
     """What the server sent is no HTTP response, or one whose extent is uncertain; the connection was
     closed.
     """
+
+    #: True when the connection ended inside the head: what came was not wrong, but not all.
+    is_truncated: bool = False
 
 
 class CircuitOpen(ConnectionError):

@@ -2,7 +2,7 @@
 
 Nothing is imported here. Every module is parsed, and every import counts, those under TYPE_CHECKING and inside
 functions too. A room may import rooms of rows further up in FLOORS (lower floors) and none of its own row, so that no
-import can be circular. The one skylight: `exceptions` may name requests and responses for typing.
+import can be circular. The one skylight: `exceptions` may name requests, responses and attempts for typing.
 """
 
 from __future__ import annotations
@@ -47,7 +47,10 @@ FLOORS: list[tuple[str, str]] = [
     ("9c", "__init__"),
 ]
 
-SKYLIGHT = {("exceptions", "models"): {"PreparedRequest", "Request", "Response"}}
+SKYLIGHT = {
+    ("exceptions", "models"): {"PreparedRequest", "Request", "Response"},
+    ("exceptions", "retries"): {"Attempt"},
+}
 REEXPORTING = ["_internal_utils", "certs", "compat", "help", "packages", "utils"]
 
 # Who may import what of urllib3, by the longest prefix that fits.

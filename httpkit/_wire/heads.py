@@ -322,11 +322,11 @@ class HeadReader:
     def at_eof(self) -> MalformedResponse:
         """The error for a connection that ended inside the head."""
         if self.is_untouched:
-            return MalformedResponse("the connection ended before the response began")
-        if not self._buffer:
-            return MalformedResponse(
-                f"the connection ended after {self._interim} interim responses, before the final one"
-            )
-        return MalformedResponse(
-            f"the connection ended inside the head of the response, after {shown(self._buffer)}"
-        )
+            where = "before the response began"
+        elif not self._buffer:
+            where = f"after {self._interim} interim responses, before the final one"
+        else:
+            where = f"inside the head of the response, after {shown(self._buffer)}"
+        error = MalformedResponse(f"the connection ended {where}")
+        error.is_truncated = True
+        return error
