@@ -1,12 +1,12 @@
 """The life of a call, without I/O.
 
 Generators that say what happens next and are told how it went. They yield effects: `Send` (one exchange,
-the only door out), `RunHooks`, `Hop` (a redirect's request, with all that a request gets) and `Drain`. A
-session performs the effects; an asynchronous session would perform the same ones.
+the only door out), `Read`, `RunHooks`, `Sleep`, `Hop` (a redirect's request, with all that a request gets) and
+`Drain`. A session performs the effects; an asynchronous session would perform the same ones.
 
 The order carries meaning. Cookies are kept from each response before anything else looks at it, so none is
-lost on one that is followed by another request; hooks, by which auth answers challenges, run once for each
-hop; redirects are outermost.
+lost on one that is followed by another request; retries are innermost, and hooks, by which auth answers
+challenges, see the response that they end with; redirects are outermost.
 """
 
 from __future__ import annotations
@@ -15,20 +15,25 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from functools import partial
 from http.cookiejar import CookieJar
-from typing import Any, Protocol, Union
+from typing import TYPE_CHECKING, Any, Protocol, Union, cast
 
 from . import redirects
 from .auth import AuthBase
 from .cookies import _copy_cookie_jar, extract_cookies_to_jar, merge_cookies
-from .exceptions import TooManyRedirects
+from .exceptions import RequestException, TooManyRedirects
 from .models import PreparedRequest, Response
+
+if TYPE_CHECKING:
+    from ._tries import Outcome, Persistence, Tries
 
 __all__ = [
     "Drain",
     "Effect",
     "Hop",
+    "Read",
     "RunHooks",
     "Send",
+    "Sleep",
     "Steering",
     "exchange",
     "follow_redirects",
@@ -61,13 +66,31 @@ class Hop:
 
 @dataclass
 class Drain:
-    """Read *response* to its end and release its connection."""
+    """Read *response* to its end and release its connection; where there are more than *most* bytes, close it."""
+
+    response: Response
+    most: int | None = None
+
+
+@dataclass(frozen=True)
+class Read:
+    """Read the body of *response*, and keep it."""
 
     response: Response
 
 
-Effect = Union[Send, RunHooks, Hop, Drain]
+@dataclass(frozen=True)
+class Sleep:
+    """Let *seconds* pass."""
+
+    seconds: float
+
+
+Effect = Union[Send, RunHooks, Hop, Drain, Read, Sleep]
 Exchange = Generator[Effect, Response, Response]
+
+#: Bytes of a response that is not wanted: beyond these, another connection is cheaper.
+_WORTH_DRAINING = 65_536
 
 
 class Steering(Protocol):
@@ -85,18 +108,120 @@ class Steering(Protocol):
     def rebuild_auth(self, prepared_request: PreparedRequest, response: Response) -> None: ...
 
 
-def exchange(request: PreparedRequest, jar: CookieJar) -> Exchange:
-    """One hop: send, keep cookies, run the hooks, keep the cookies of what they sent in between."""
-    response = yield Send(request)
+def exchange(request: PreparedRequest, jar: CookieJar, persistence: Persistence | None = None) -> Exchange:
+    """One hop: send, as often as *persistence* says, keep cookies, run the hooks, keep the cookies of what they
+    sent in between.
+    """
+    if persistence is not None:
+        return (yield from _persist(request, jar, persistence))
+    try:
+        response = yield Send(request)
+    except RequestException as error:
+        _note_failure(error, (), request)
+        raise
     _keep_cookies(jar, request, response)
     if request.hooks and request.hooks.get("response"):
         sent = response
-        response = yield RunHooks(request, response)
-        if response is not sent:
-            for earlier in response.history:
-                _keep_cookies(jar, earlier.request, earlier)
-            _keep_cookies(jar, request, response)
+        try:
+            response = yield from _hooked(sent, request, jar)
+        except RequestException as error:
+            if _is_its_own(error, request):
+                _note_failure(error, sent.attempts, error.request)
+            raise
     return response
+
+
+def _hooked(response: Response, request: PreparedRequest, jar: CookieJar) -> Exchange:
+    sent = response
+    response = yield RunHooks(request, response)
+    if response is not sent:
+        for earlier in response.history:
+            _keep_cookies(jar, earlier.request, earlier)
+        _keep_cookies(jar, request, response)
+    return response
+
+
+def _is_its_own(error: RequestException, request: PreparedRequest) -> bool:
+    """True for an error of *request* as a hook has sent it again, and not of something else that the hook did."""
+    sent = error.request
+    return (
+        error.response is None
+        and error._tried is None
+        and getattr(sent, "url", None) == request.url
+        and getattr(sent, "method", None) == request.method
+    )
+
+
+def _note_failure(error: RequestException, before: tuple[Any, ...], request: Any) -> None:
+    from ._tries import note_failure
+
+    note_failure(error, before, request)
+
+
+def _persist(request: PreparedRequest, jar: CookieJar, persistence: Persistence) -> Exchange:
+    """One hop under a retry policy."""
+    from ._tries import Tries
+
+    tries = Tries(request, persistence)
+    while True:
+        outcome = yield from _try(tries, jar)
+        tries.judge(outcome)
+        if tries.delay is None and tries.error is None and _has_hooks(tries.request):
+            answered = yield from _answered(tries, outcome, jar)
+            if answered is not outcome:
+                # Auth has sent it once more.
+                outcome = answered
+                tries.judge(outcome)
+        if tries.delay is None and tries.error is None:
+            return cast(Response, outcome)
+        if tries.error is not None:
+            error, tries.error = tries.error, None
+            if not isinstance(outcome, RequestException) and not persistence.streams:
+                # Whoever catches the error may want to see what the server said.
+                yield from _read_in_spite(outcome)
+            try:
+                raise error
+            finally:
+                # Its traceback holds this frame.
+                del error, outcome
+        if not isinstance(outcome, RequestException):
+            yield Drain(outcome, _WORTH_DRAINING)
+        del outcome
+        if tries.delay:
+            yield Sleep(tries.delay)
+
+
+def _has_hooks(request: PreparedRequest) -> bool:
+    return bool(request.hooks and request.hooks.get("response"))
+
+
+def _try(tries: Tries, jar: CookieJar) -> Generator[Effect, Response, Outcome]:
+    """Send once: the response, its body read where the caller would not see the pieces anyway, or the error."""
+    try:
+        response = yield Send(tries.request)
+        _keep_cookies(jar, tries.request, response)
+        if tries.reads(response):
+            yield Read(response)
+    except RequestException as error:
+        return error
+    return response
+
+
+def _answered(tries: Tries, outcome: Any, jar: CookieJar) -> Generator[Effect, Response, Outcome]:
+    """What the hooks make of the response *outcome*."""
+    try:
+        return (yield from _hooked(outcome, tries.request, jar))
+    except RequestException as error:
+        if not _is_its_own(error, tries.request):
+            raise
+        return error
+
+
+def _read_in_spite(response: Response) -> Generator[Effect, Response, None]:
+    try:
+        yield Read(response)
+    except RequestException:
+        pass
 
 
 def _keep_cookies(jar: CookieJar, request: PreparedRequest, response: Response) -> None:

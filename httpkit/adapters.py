@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
     from ._types import CertType, ProxiesType, TimeoutType, VerifyType
     from ._wire.addresses import Resolve
+    from .retries import Retry as Policy
     from .tlsconfig import TLS
 
 __all__ = [
@@ -108,6 +109,9 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 class BaseAdapter:
     """What `Session.mount` takes. A subclass has `send` and `close`."""
+
+    #: When a session tries again what it sends by this adapter; UNSET leaves it to the session, None is never.
+    _retry: Policy | Unset | None = UNSET
 
     def send(
         self,
@@ -179,6 +183,7 @@ class HTTPAdapter(BaseAdapter):
 
     __attrs__: ClassVar[list[str]] = [
         "max_retries",
+        "_retry",
         "config",
         "_pool_connections",
         "_pool_maxsize",
@@ -193,7 +198,6 @@ class HTTPAdapter(BaseAdapter):
         "_tls",
     ]
 
-    max_retries: Retry
     config: dict[str, Any]
     poolmanager: Any
     proxy_manager: dict[str, Any]
@@ -203,6 +207,7 @@ class HTTPAdapter(BaseAdapter):
     _pool_block: bool
     # Private, since subclasses have attributes of their own called `timeout` or `ssl_context`, set before
     # ours are.
+    _max_retries: Any = Retry(0, read=False)
     _default_timeout: Timeout | TimeoutSauce = DEFAULT_TIMEOUT
     _extra_settings: Mapping[str, Any] = _NOTHING
     _bounds: Bounds | None = None
@@ -216,7 +221,7 @@ class HTTPAdapter(BaseAdapter):
         self,
         pool_connections: int = DEFAULT_POOLSIZE,
         pool_maxsize: int = DEFAULT_POOLSIZE,
-        max_retries: int | Retry | None = DEFAULT_RETRIES,
+        max_retries: int | Retry | Policy | None = DEFAULT_RETRIES,
         pool_block: bool = DEFAULT_POOLBLOCK,
         *,
         timeout: TimeoutType | Timeout = None,
@@ -255,14 +260,21 @@ class HTTPAdapter(BaseAdapter):
         }
         if tls is not None:
             given.update(_tls_settings(tls, given))
-        # Retries of reads are out: what was read from a response is gone.
-        if not (max_retries is None or isinstance(max_retries, int) or hasattr(max_retries, "increment")):
+        if not (
+            max_retries is None
+            or isinstance(max_retries, int)
+            or hasattr(max_retries, "increment")
+            or _is_policy(max_retries)
+        ):
             raise ValueError(
-                f"max_retries: give a number or a urllib3 Retry, not {type(max_retries).__name__}"
+                f"max_retries: give a number, a Retry or a urllib3 Retry, not {type(max_retries).__name__}"
             )
-        self.max_retries = (
-            Retry(0, read=False) if max_retries == DEFAULT_RETRIES else Retry.from_int(max_retries)
-        )
+        if isinstance(max_retries, int) or max_retries is None:
+            # Retries of reads are out: what was read from a response is gone.
+            given_retries = Retry.from_int(max_retries) if max_retries else Retry(0, read=False)
+            self.max_retries = given_retries
+        else:
+            self.max_retries = max_retries
         self.config = {}
         self._kept = {}
         self.proxy_manager = {}
@@ -293,6 +305,21 @@ class HTTPAdapter(BaseAdapter):
             self._pool_connections, self._pool_maxsize, block=self._pool_block, **self._extra_settings
         )
         self._lead(self.poolmanager)
+
+    @property
+    def max_retries(self) -> Any:
+        """What urllib3 does on its own, connecting above all: a `urllib3.Retry`.
+
+        A `retries.Retry` that is set here is for the session, which does what it says; nothing is left to urllib3.
+        """
+        return self._max_retries
+
+    @max_retries.setter
+    def max_retries(self, given: Any) -> None:
+        if _is_policy(given):
+            self._retry, self._max_retries = given, Retry(0, read=False)
+        else:
+            self._retry, self._max_retries = UNSET, given
 
     def init_poolmanager(
         self, connections: int, maxsize: int, block: bool = DEFAULT_POOLBLOCK, **pool_kwargs: Any
@@ -674,6 +701,11 @@ _POOL_METHODS = (
     "request_url",
 )
 _STOCK_METHODS = tuple(HTTPAdapter.__dict__[name] for name in _POOL_METHODS)
+
+
+def _is_policy(given: object) -> bool:
+    """True for a policy of our own. Their class is not loaded for programs that have none."""
+    return getattr(given, "attempts", None) is not None and not hasattr(given, "increment")
 
 
 def _never_retries(retries: Retry) -> bool:

@@ -309,7 +309,7 @@ class HTTPDigestAuth(_PasswordAuth):
         r.content  # noqa: B018  # the property reads
         r.close()
         _rewind(prepared, r)
-        _keep_cookies(prepared, r)
+        renew_cookies(prepared, r)
         prepared.headers["Authorization"] = authorization
         answer: Response = r.connection.send(prepared, **kwargs)
         answer.history = [*r.history, r]
@@ -403,7 +403,7 @@ def _rewind(request: PreparedRequest, r: Response) -> None:
         ) from error
 
 
-def _keep_cookies(request: PreparedRequest, r: Response) -> None:
+def renew_cookies(request: PreparedRequest, r: Response) -> None:
     """Send what *r* set along with the cookies of *request*, unless its Cookie field was written by hand."""
     jar = request._cookies
     written = request.headers.pop("Cookie", None)

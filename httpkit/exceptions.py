@@ -68,6 +68,8 @@ class RequestException(OSError):
     _message: str | None = None
     #: Knows the attempts of the call that ended with this error.
     _tried: Callable[[RequestException], tuple[Attempt, ...]] | None = None
+    #: Whether the request went out on a kept connection, as far as that is known.
+    _reused: bool | None = None
 
     def __init__(
         self,

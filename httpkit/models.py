@@ -31,6 +31,7 @@ from .exceptions import (
 )
 from .status_codes import codes
 from .structures import CaseInsensitiveDict
+from .timeouts import UNSET, Unset
 
 if TYPE_CHECKING:
     import socket
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
         JsonType,
         ParamsType,
     )
+    from .retries import Attempt, Retry
 
     Self = TypeVar("Self", bound="Response")
 
@@ -95,6 +97,7 @@ _USUAL_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 _NO_HOOKS: dict[str, list[HookType]] = {"response": []}
 _NO_TIME = dt.timedelta(0)
 _FRAMING = ("Content-Length", "Transfer-Encoding")
+_KINDS = {3: "Redirection", 4: "Client Error", 5: "Server Error"}
 
 
 class RequestEncodingMixin:
@@ -232,6 +235,8 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
     _auth_hooks: tuple[HookType, ...] = ()
     #: How much the response may hold, as far as the call says.
     _bounds: Bounds | None = None
+    #: When it is sent again, as far as the call says: None is never.
+    _retry: Retry | Unset | None = UNSET
 
     def __init__(self) -> None:
         self.method = None
@@ -300,6 +305,8 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
         twin._auth_hooks = self._auth_hooks
         if self._bounds is not None:
             twin._bounds = self._bounds
+        if self._retry is not UNSET:
+            twin._retry = self._retry
         return twin
 
     def prepare_method(self, method: str | bytes | None) -> None:
@@ -497,6 +504,8 @@ class Response:
 
     #: How much the body may hold, as call, mount and session say together.
     _bounds: Bounds | None = None
+    #: The attempts before the one that this response ended, and the seconds waited before that.
+    _before: tuple[tuple[Attempt, ...], float] = ((), 0.0)
 
     def __init__(self) -> None:
         self._content: bytes | bool | None = False
@@ -555,6 +564,23 @@ class Response:
     @cookies.setter
     def cookies(self, jar: RequestsCookieJar) -> None:
         self._jar = jar
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """What was tried until this response came: one attempt, and those that were retried before it.
+
+        Of a redirect or a challenge that was answered, those of the earlier responses are theirs, in `history`.
+        """
+        from .retries import Attempt
+
+        before, waited = self._before
+        kept = self._is_on_kept_connection()
+        return (*before, Attempt(len(before) + 1, self.request, self.status_code, waited, kept))
+
+    def _is_on_kept_connection(self) -> bool | None:
+        """Whether it came over a connection that was used before; None where that is not known."""
+        kept: bool | None = getattr(self.raw, "is_on_kept_connection", None)
+        return kept
 
     @property
     def trailers(self) -> CaseInsensitiveDict[str]:
@@ -695,7 +721,11 @@ class Response:
         self._content_consumed = True
         if not isinstance(error, Exception):
             return error
-        return errors.translate(error, self.request, phase="body")
+        from .retries import Tried
+
+        known = errors.translate(error, self.request, phase="body")
+        known._tried = Tried(*self._before, self.request, self._is_on_kept_connection())
+        return known
 
     def iter_lines(
         self,
@@ -787,9 +817,13 @@ class Response:
         """
         if self.status_code < 400 or self.status_code >= 600:
             return self
-        side = "Client" if self.status_code < 500 else "Server"
+        raise self._status_error()
+
+    def _status_error(self) -> HTTPError:
+        """The error for the status, whatever it is."""
+        kind = _KINDS.get(self.status_code // 100, "Answer") if self.status_code else "Answer"
         url = urls.redact(self.url or "")
-        raise HTTPError(f"{self.status_code} {side} Error: {self._phrase()} for url: {url}", response=self)
+        return HTTPError(f"{self.status_code} {kind}: {self._phrase()} for url: {url}", response=self)
 
     def _phrase(self) -> str:
         reason: object = self.reason

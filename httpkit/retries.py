@@ -79,10 +79,47 @@ class Answer(Protocol):
 Outcome = Union[Answer, RequestException]
 
 
+# --- reading what is given
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _check_number(name: str, value: object, least: float, wanted: str) -> None:
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not least <= value < float("inf"):
+        raise ValueError(f"{name} is {value!r}: give {wanted}")
+
+
+def _methods(given: Any) -> frozenset[str] | None:
+    if given is None:
+        return None
+    if isinstance(given, (str, bytes)) or not all(isinstance(one, str) for one in given):
+        raise TypeError(f"Retry(methods={given!r}): give names in a set or list, or None for every method")
+    return frozenset(one.upper() for one in given)
+
+
+def _statuses(given: Any) -> frozenset[int]:
+    if isinstance(given, (str, bytes, int)) or not all(isinstance(one, int) for one in given):
+        raise TypeError(f"Retry(statuses={given!r}): give numbers in a set, list or range")
+    return frozenset(given)
+
+
+def _errors(given: Any) -> tuple[type[RequestException], ...]:
+    kinds = tuple(given) if isinstance(given, (tuple, list, set, frozenset)) else (given,)
+    for kind in kinds:
+        if not (isinstance(kind, type) and issubclass(kind, RequestException)):
+            raise TypeError(f"Retry(on=): {kind!r} is no subclass of httpkit.RequestException")
+    return kinds
+
+
+# --- the values
+
+
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How much retries may add to the load of one origin: a bucket of tokens, so that many clients together do not storm
-    a server that is failing.
+    """How much retries may add to the load of one origin: a bucket of tokens, so that many clients together do not
+    storm a server that is failing.
 
     Each origin of a session has a bucket. It begins with *reserve* tokens and never holds more; each call whose policy
     has this budget adds *ratio* tokens, each retry takes one, and where less than one is left there is no retry. So of
@@ -160,8 +197,8 @@ class Retry:
     with full jitter, where random() is evenly distributed from 0 to 1; with `jitter=False` it is 1. With a *seed* the
     waits of each call are the same every time. A Retry-After field (RFC 9110 §10.2.3) of the response, in seconds or as
     a date, makes the wait longer where it asks for more: up to *retry_after_max* seconds, and not at all with
-    `respect_retry_after=False`. What would end after the deadline of the call (`Timeout(total=)`) is not waited for: the
-    response comes back, or the error is raised, at once.
+    `respect_retry_after=False`. What would end after the deadline of the call (`Timeout(total=)`) is not waited for:
+    the response comes back, or the error is raised, at once.
 
     When there are no more tries, or the `Budget` of the origin allows none, the last response comes back like any
     other; with `raise_on_status=True` it is a `RetryError` that carries it. An error is raised as it is. Both have
@@ -196,7 +233,9 @@ class Retry:
         object.__setattr__(self, "statuses", _statuses(self.statuses))
         object.__setattr__(self, "on", _errors(self.on))
         if self.predicate is not None and not callable(self.predicate):
-            raise TypeError(f"Retry(predicate={self.predicate!r}): give a callable that takes a response or an error")
+            raise TypeError(
+                f"Retry(predicate={self.predicate!r}): give a callable that takes a response or an error"
+            )
         if self.budget is not None and not isinstance(self.budget, Budget):
             raise TypeError(f"Retry(budget={self.budget!r}): give a Budget, or None for no limit")
 
@@ -215,10 +254,10 @@ class Retry:
             return _counted(value)
         hint = ""
         if hasattr(value, "increment"):
-            hint = " A urllib3 Retry belongs to an adapter: session.mount(prefix, HTTPAdapter(max_retries=...))"
-        raise TypeError(
-            f"retry={value!r}: give a number of attempts, a Retry, or None for no retries.{hint}"
-        )
+            hint = (
+                " A urllib3 Retry belongs to an adapter: session.mount(prefix, HTTPAdapter(max_retries=...))"
+            )
+        raise TypeError(f"retry={value!r}: give a number of attempts, a Retry, or None for no retries.{hint}")
 
     @staticmethod
     def testing(attempts: int | None = None) -> AbstractContextManager[list[float]]:
@@ -245,8 +284,17 @@ class Retry:
     def wait_after(self, number: int, random: Callable[[], float]) -> float:
         """Seconds to wait after try *number*, by the formula above and without Retry-After."""
         # Beyond the 60th doubling every limit is reached.
-        most = min(self.backoff_max, self.backoff * 2 ** min(number - 1, 60))
+        most: float = min(self.backoff_max, self.backoff * 2.0 ** min(number - 1, 60))
         return most * random() if self.jitter else most
+
+
+@lru_cache(maxsize=16)
+def _counted(attempts: int) -> Retry | None:
+    if attempts < 0:
+        raise ValueError(
+            f"retry={attempts}: give the number of attempts, the first one included, or 0 for no retries"
+        )
+    return Retry(attempts) if attempts > 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,11 +336,11 @@ class Tried:
     def __init__(
         self,
         before: tuple[Attempt, ...] = (),
-        request: Any = None,
         waited: float = 0.0,
+        request: Any = None,
         reused: bool | None = None,
     ) -> None:
-        self._before, self._request, self._waited, self._reused = before, request, waited, reused
+        self._before, self._waited, self._request, self._reused = before, waited, request, reused
 
     def __call__(self, error: RequestException) -> tuple[Attempt, ...]:
         if self._request is None:
@@ -327,9 +375,7 @@ def decide(
         asked = typed.retry_after(outcome.headers.get("retry-after"), now=now)
         delay = max(delay, min(asked or 0.0, policy.retry_after_max))
     if remaining is not None and delay >= remaining:
-        return Decision(
-            False, why=f"{why}, and waiting {delay:.3g} s would pass the deadline", wanted=True
-        )
+        return Decision(False, why=f"{why}, and waiting {delay:.3g} s would pass the deadline", wanted=True)
     return Decision(True, delay, why, wanted=True)
 
 
@@ -448,44 +494,3 @@ def rehearsed(seconds: float) -> bool:
 
 def _most_attempts(policy: Retry) -> int:
     return min([policy.attempts, *(one.attempts for one in _rehearsals if one.attempts is not None)])
-
-
-# --- reading what was given
-
-
-@lru_cache(maxsize=16)
-def _counted(attempts: int) -> Retry | None:
-    if attempts < 0:
-        raise ValueError(f"retry={attempts}: give the number of attempts, the first one included, or 0 for no retries")
-    return Retry(attempts) if attempts > 1 else None
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
-
-def _check_number(name: str, value: object, least: float, wanted: str) -> None:
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not least <= value < float("inf"):
-        raise ValueError(f"{name} is {value!r}: give {wanted}")
-
-
-def _methods(given: Any) -> frozenset[str] | None:
-    if given is None:
-        return None
-    if isinstance(given, (str, bytes)) or not all(isinstance(one, str) for one in given):
-        raise TypeError(f"Retry(methods={given!r}): give names in a set or list, or None for every method")
-    return frozenset(one.upper() for one in given)
-
-
-def _statuses(given: Any) -> frozenset[int]:
-    if isinstance(given, (str, bytes, int)) or not all(isinstance(one, int) for one in given):
-        raise TypeError(f"Retry(statuses={given!r}): give numbers in a set, list or range")
-    return frozenset(given)
-
-
-def _errors(given: Any) -> tuple[type[RequestException], ...]:
-    kinds = tuple(given) if isinstance(given, (tuple, list, set, frozenset)) else (given,)
-    for kind in kinds:
-        if not (isinstance(kind, type) and issubclass(kind, RequestException)):
-            raise TypeError(f"Retry(on=): {kind!r} is no subclass of httpkit.RequestException")
-    return kinds

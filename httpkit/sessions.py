@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from datetime import timedelta
 from functools import partial, reduce
 from http.cookiejar import CookieJar
@@ -22,7 +22,7 @@ from ._defaults import default_headers
 from ._environment import get_netrc_auth, select_proxy
 from ._late import late_names
 from ._message import credentials, urls
-from ._pipeline import Drain, Effect, Hop, RunHooks, Send
+from ._pipeline import Drain, Effect, Hop, Read, RunHooks, Send, Sleep
 from ._settings import (
     EffectiveProxies,
     effective_proxies,
@@ -36,15 +36,16 @@ from ._settings import (
 )
 from .adapters import BaseAdapter, HTTPAdapter
 from .cookies import RequestsCookieJar, cookiejar_from_dict, extract_cookies_to_jar, merge_cookies
-from .exceptions import InvalidHeader, InvalidSchema
+from .exceptions import InvalidHeader, InvalidSchema, RequestException
 from .hooks import default_hooks, dispatch_hook
 from .models import DEFAULT_REDIRECT_LIMIT, REDIRECT_STATI, PreparedRequest, Request, Response
 from .structures import CaseInsensitiveDict
-from .timeouts import UNSET, Unset
+from .timeouts import UNSET, RunningTimeout, Unset, remaining
 
 if TYPE_CHECKING:
     import os
 
+    from ._tries import Persistence
     from ._types import (
         CertType,
         CookiesType,
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     )
     from ._wire.addresses import Resolve
     from .models import AuthType
+    from .retries import Retry, Tokens
     from .timeouts import Timeout
     from .tlsconfig import TLS
 
@@ -187,22 +189,39 @@ class SessionRedirectMixin:
             except StopIteration:
                 return
             if isinstance(effect, Drain):
-                answer = _drain(effect.response)
+                answer = _drain(effect.response, effect.most)
             elif isinstance(effect, Hop):
                 answer = self.send(effect.request, proxies=effect.proxies, allow_redirects=False, **settings)
                 yield answer
 
 
-def _drain(response: Response) -> Response:
-    """Read the body of a redirect, which its history may be asked for, and release the connection."""
+def _drain(response: Response, most: int | None = None) -> Response:
+    """Read the body of a redirect, which its history may be asked for, and release the connection; where *most* says
+    how much it is worth, the body is for nobody.
+    """
     try:
-        response.content  # noqa: B018  # the property reads
+        if most is None:
+            response.content  # noqa: B018  # the property reads
+        elif (getattr(response.raw, "length_remaining", None) or 0) <= most:
+            for piece in response.iter_content(8192):
+                most -= len(piece)
+                if most < 0:
+                    break
     except (OSError, RuntimeError):
         # What cannot be read is not needed to go on.
         pass
     finally:
         response.close()
     return response
+
+
+def _policy(given: object) -> Retry | None:
+    """The retry policy that a caller has given."""
+    if given is None:
+        return None
+    from .retries import Retry
+
+    return Retry.of(given)
 
 
 def _method(given: object) -> str:
@@ -223,6 +242,9 @@ class Session(SessionRedirectMixin):
 
     *resolve*, *uds* and *tls* are for its own two adapters: addresses to connect to in place of what names have, a
     Unix socket, and what TLS connections shall be like; see `adapters.HTTPAdapter`.
+
+    *retry* is when calls are tried again that say nothing themselves, on mounts that say nothing: a
+    `retries.Retry`, or a number of attempts, the first one included; None, the default, is never.
     """
 
     #: What a pickle keeps.
@@ -242,6 +264,7 @@ class Session(SessionRedirectMixin):
         "adapters",
         "max_response_size",
         "max_decompression_ratio",
+        "retry",
     ]
 
     #: The timeout of calls that give none; UNSET leaves it to the adapter.
@@ -250,6 +273,12 @@ class Session(SessionRedirectMixin):
     #: that say neither; None is no limit, UNSET leaves it to the default.
     max_response_size: int | Unset | None = UNSET
     max_decompression_ratio: float | Unset | None = UNSET
+    #: When calls are tried again, for calls and mounts that do not say. What is neither a policy nor a number is a
+    #: subclass's own affair: programs written for requests have had attributes of this name.
+    retry: int | Retry | None = None
+
+    #: How seconds pass between two attempts.
+    _sleep: Callable[[float], object] = staticmethod(time.sleep)
 
     def __init__(
         self,
@@ -257,6 +286,7 @@ class Session(SessionRedirectMixin):
         resolve: Resolve | None = None,
         uds: str | bytes | os.PathLike[str] | None = None,
         tls: TLS | None = None,
+        retry: int | Retry | None = None,
     ) -> None:
         self.headers = default_headers()
         self.auth: AuthType = None
@@ -270,6 +300,8 @@ class Session(SessionRedirectMixin):
         self.trust_env = True
         self.cookies = cookiejar_from_dict({})
         self.adapters: OrderedDict[str, BaseAdapter] = OrderedDict()
+        if retry is not None:
+            self.retry = _policy(retry)
         # Programs put classes without these arguments in the place of HTTPAdapter.
         given = {"resolve": resolve, "uds": uds, "tls": tls}
         route: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
@@ -352,6 +384,7 @@ class Session(SessionRedirectMixin):
         *,
         max_response_size: int | Unset | None = UNSET,
         max_decompression_ratio: float | Unset | None = UNSET,
+        retry: int | Retry | Unset | None = UNSET,
     ) -> Response:
         """Build a request, send it, follow its redirects and give back the response.
 
@@ -364,7 +397,8 @@ class Session(SessionRedirectMixin):
         URLs. With *stream* the body is not read before the call returns. *verify* is True, False, a CA file
         or directory, or an `ssl.SSLContext`; *cert* a file, a `(cert, key)` pair or `(cert, key,
         password)`. *max_response_size* is how many bytes the body may have, *max_decompression_ratio* how many
-        times those that came over the wire (500 by default, asked beyond 8 MiB); None is no limit.
+        times those that came over the wire (500 by default, asked beyond 8 MiB); None is no limit. *retry* is
+        when it is sent again: a `retries.Retry`, a number of attempts, or None for never.
 
         Raises RequestException, whose subclasses say what went wrong; a 4xx or 5xx status is a response and
         not an error.
@@ -377,6 +411,8 @@ class Session(SessionRedirectMixin):
         if max_response_size is not UNSET or max_decompression_ratio is not UNSET:
             # On the request, since adapters, hooks and overridden methods take no more arguments than they know.
             prepared._bounds = Bounds(max_response_size, max_decompression_ratio)
+        if retry is not UNSET:
+            prepared._retry = _policy(retry)
         settings = self.merge_environment_settings(prepared.url or "", proxies or {}, stream, verify, cert)
         effective = settings.get("proxies")
         if type(effective) is not EffectiveProxies or effective != effective.as_made:
@@ -473,21 +509,36 @@ class Session(SessionRedirectMixin):
 
     def _exchange(self, request: PreparedRequest, settings: dict[str, Any]) -> Response:
         """Drive one hop: perform what the pipeline asks for until it has its response."""
-        steps = _pipeline.exchange(request, self.cookies)
+        adapter = self.get_adapter(url=request.url or "")
+        persistence = None
+        policy: object = request._retry
+        if policy is UNSET:
+            policy = getattr(adapter, "_retry", UNSET)
+            if policy is UNSET:
+                policy = self.retry
+        if policy:
+            persistence = self._persistence(policy, settings)
+        steps = _pipeline.exchange(request, self.cookies, persistence)
         effect = next(steps)
         while True:
-            answer = self._perform(effect, settings)
+            try:
+                answer = self._perform(effect, adapter, settings)
+            except RequestException as error:
+                try:
+                    effect = steps.throw(error)
+                except StopIteration as done:
+                    return cast(Response, done.value)
+                continue
             try:
                 effect = steps.send(answer)
             except StopIteration as done:
                 return cast(Response, done.value)
 
-    def _perform(self, effect: Effect, settings: dict[str, Any]) -> Response:
+    def _perform(self, effect: Effect, adapter: BaseAdapter, settings: dict[str, Any]) -> Response:
         bounds = None
         if self.max_response_size is not UNSET or self.max_decompression_ratio is not UNSET:
             bounds = Bounds(self.max_response_size, self.max_decompression_ratio)
         if isinstance(effect, Send):
-            adapter = self.get_adapter(url=effect.request.url or "")
             start = preferred_clock()
             response = adapter.send(effect.request, **settings)
             response.elapsed = timedelta(seconds=preferred_clock() - start)
@@ -500,7 +551,43 @@ class Session(SessionRedirectMixin):
             if (bounds is not None or effect.request._bounds is not None) and isinstance(response, Response):
                 self._bound(response, effect.request, bounds)
             return response
+        if isinstance(effect, Read):
+            effect.response.content  # noqa: B018  # the property reads
+            return effect.response
+        if isinstance(effect, Drain):
+            return _drain(effect.response, effect.most)
+        if isinstance(effect, Sleep):
+            self._pause(effect.seconds, settings["timeout"])
+            return cast(Response, None)
         raise TypeError(f"no way to perform {type(effect).__name__}")
+
+    def _persistence(self, policy: object, settings: dict[str, Any]) -> Persistence | None:
+        """What the pipeline needs to try again by *policy*; None where that is none."""
+        from . import retries
+        from ._tries import Persistence
+
+        if not isinstance(policy, (int, retries.Retry)) or policy is True:
+            return None
+        known = retries.Retry.of(policy)
+        if known is None:
+            return None
+        left = partial(remaining, settings["timeout"])
+        return Persistence(known, self._tokens(), bool(settings["stream"]), left, time.time)
+
+    def _tokens(self) -> Tokens:
+        """What is left of the budgets of this session, made when it first retries."""
+        from .retries import Tokens
+
+        kept: Tokens = self.__dict__.get("_kept_tokens") or self.__dict__.setdefault("_kept_tokens", Tokens())
+        return kept
+
+    def _pause(self, seconds: float, timeout: object) -> None:
+        from .retries import rehearsed
+
+        if isinstance(timeout, RunningTimeout):
+            timeout.enter("sleep")
+        if not rehearsed(seconds):
+            self._sleep(seconds)
 
     def _bound(self, response: Response, request: PreparedRequest, own: Bounds | None) -> None:
         """Let the bounds of the call, else those of the mount, else *own*, this session's, hold for the body."""

@@ -241,6 +241,8 @@ class HTTPConnection(_HTTPConnection):
     sent_all = False
     #: True once a byte of the answer to the current request has arrived.
     began_receiving = False
+    #: True once the open connection has carried an answer.
+    has_served = False
     #: Where to connect to, if not to where the host's name leads.
     route: addresses.Route | None = None
     #: Sees the head of each interim response: 103 Early Hints above all.
@@ -315,6 +317,7 @@ class HTTPConnection(_HTTPConnection):
     def close(self) -> None:
         """Close the socket, if there is one."""
         self._poller = self._polled = None
+        self.has_served = False
         super().close()
 
     def __init__(self, *args: Any, **settings: Any) -> None:
@@ -492,7 +495,9 @@ class HTTPConnection(_HTTPConnection):
             setattr(self.sock, "suppress_ragged_eofs", False)  # noqa: B010  # unknown to typeshed
         lease.begin(self.sock)
         reader = BodyReader(lease, body, rest, persistent=persistent, upgraded=head.status == 101)
-        return WireResponse(head, lease, reader, url=target)
+        response = WireResponse(head, lease, reader, url=target)
+        response.is_on_kept_connection, self.has_served = self.has_served, True
+        return response
 
     def _receive_head(self, reader: http11.HeadReader | None) -> tuple[http11.Head, bytes]:
         sock = self.sock

@@ -362,6 +362,8 @@ class WireResponse(BaseHTTPResponse):
     #: What urllib3's has.
     auto_close = True
     enforce_content_length = True
+    #: Whether the connection had carried an answer before.
+    is_on_kept_connection: bool | None = None
     _most: int | None = None
     _ratio: float | None = decoding.DEFAULT_RATIO
     _came = 0
