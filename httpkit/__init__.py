@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         models,
         packages,
         redirects,
+        retries,
         sessions,
         status_codes,
         structures,
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
         URLRequired,
     )
     from .models import PreparedRequest, Request, Response
+    from .retries import Budget, Retry
     from .sessions import Session, session
     from .status_codes import codes
     from .tlsconfig import TLS
@@ -74,6 +76,7 @@ if TYPE_CHECKING:
 __all__ = [
     "TLS",
     "BodyNotReplayable",
+    "Budget",
     "ConnectTimeout",
     "ConnectionError",
     "DeadlineExceeded",
@@ -87,6 +90,7 @@ __all__ = [
     "Request",
     "RequestException",
     "Response",
+    "Retry",
     "SSLError",
     "Session",
     "Timeout",
@@ -113,6 +117,7 @@ __all__ = [
     "put",
     "redirects",
     "request",
+    "retries",
     "session",
     "sessions",
     "status_codes",
@@ -126,6 +131,7 @@ __all__ = [
 _HOMES = {
     **dict.fromkeys(("delete", "get", "head", "options", "patch", "post", "put", "request"), "api"),
     **dict.fromkeys(("PreparedRequest", "Request", "Response"), "models"),
+    **dict.fromkeys(("Budget", "Retry"), "retries"),
     **dict.fromkeys(("Session", "session"), "sessions"),
     "codes": "status_codes",
     "TLS": "tlsconfig",

@@ -274,7 +274,7 @@ def next_request(
     _carry_cookies(following, request, response, steering.cookies, crossing=crossing)
     proxies = steering.rebuild_proxies(following, proxies)
     steering.rebuild_auth(following, response)
-    redirects.rewind(following)
+    redirects.rewind(following, response)
     return following, proxies
 
 

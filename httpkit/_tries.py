@@ -112,10 +112,10 @@ class Tries:
         except RequestException as error:
             error.request = request
             if isinstance(outcome, RequestException):
-                error.__cause__ = outcome
+                asked = outcome
             else:
-                error.response = outcome
-                error.__cause__ = outcome._status_error()
+                error.response, asked = outcome, outcome._status_error()
+            error.__cause__ = error.__cause__ or asked
             error._tried = retries.Tried(self._with(outcome))
             self.error = error.with_traceback(None)
             return False

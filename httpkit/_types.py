@@ -27,7 +27,8 @@ class SupportsRead(Protocol[T_co]):
 Primitive = Union[str, bytes, int, float, bool, None]
 KeyValues = Union[Mapping[Any, Any], Iterable[tuple[Any, Any]]]
 ParamsType = Union[KeyValues, str, bytes, None]
-DataType = Union[KeyValues, str, bytes, bytearray, SupportsRead[Any], Iterable[bytes], Iterable[str], None]
+StreamType = Union[str, bytes, bytearray, SupportsRead[Any], Iterable[bytes], Iterable[str]]
+DataType = Union[KeyValues, StreamType, Callable[[], StreamType], None]
 FileContent = Union[SupportsRead[Any], str, bytes, bytearray]
 FileSpec = Union[
     FileContent,

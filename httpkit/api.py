@@ -50,6 +50,9 @@ def request(method: str, url: str | bytes, **kwargs: Any) -> Response:
     adapter = _shared_adapter()
     for prefix in ("https://", "http://"):
         session.mount(prefix, adapter)
+    if kwargs.get("retry") is not None:
+        # A budget of one call would bound nothing.
+        session._share_tokens(adapter)
     return session.request(method=method, url=url, **kwargs)
 
 

@@ -388,7 +388,7 @@ def _octets(piece: Any) -> bytes:
 
 
 def _rewind(request: PreparedRequest, r: Response) -> None:
-    """Take the body back to where it began. Raises BodyNotReplayable, with the reason as its cause."""
+    """Take the body back to where it began. Raises BodyNotReplayable, with the status of *r* as its cause."""
     if request.body is None:
         return
     try:
@@ -400,7 +400,7 @@ def _rewind(request: PreparedRequest, r: Response) -> None:
             "a request without a body first: the next one then has credentials from the start.",
             request=request,
             response=r,
-        ) from error
+        ) from (error.__cause__ or r._status_error())
 
 
 def renew_cookies(request: PreparedRequest, r: Response) -> None:

@@ -163,9 +163,9 @@ class RequestHooksMixin:
 class Request(RequestHooksMixin):
     """What the caller wants to ask, not yet in the form in which it is sent.
 
-    *params* go into the query; *data* (pairs, text, bytes, a file, an iterable), *files* and *json* make
-    the body; *auth* is a `(user, password)` tuple or a callable; *cookies* a mapping or a jar; *hooks* a
-    mapping from event to callables.
+    *params* go into the query; *data* (pairs, text, bytes, a file, an iterable, or a callable that makes one
+    of the last four for each time it is sent), *files* and *json* make the body; *auth* is a `(user,
+    password)` tuple or a callable; *cookies* a mapping or a jar; *hooks* a mapping from event to callables.
     """
 
     def __init__(

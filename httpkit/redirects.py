@@ -130,15 +130,16 @@ def drop_spent_credentials(request: PreparedRequest) -> None:
         del request.headers["Authorization"]
 
 
-def rewind(request: PreparedRequest) -> None:
-    """Take the body back to where it began, so that it can be sent again.
+def rewind(request: PreparedRequest, response: Response | None = None) -> None:
+    """Take the body back to where it began, so that it can be sent again, as *response* asks.
 
-    Raises BodyNotReplayable if it cannot be.
+    Raises BodyNotReplayable if it cannot be; the status of *response* is its cause.
     """
     if request.body is None:
         return
     try:
         bodies.rewind(request.body, request._body_position)
     except RequestException as error:
-        error.request = request
-        raise
+        error.request, error.response = request, response
+        asked = None if response is None else response._status_error()
+        raise error from error.__cause__ or asked

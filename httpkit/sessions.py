@@ -215,6 +215,14 @@ def _drain(response: Response, most: int | None = None) -> Response:
     return response
 
 
+def _tokens_of(holder: object) -> Tokens:
+    from .retries import Tokens
+
+    # By one operation, so that two threads have the same.
+    kept: Tokens = holder.__dict__.get("_kept_tokens") or holder.__dict__.setdefault("_kept_tokens", Tokens())
+    return kept
+
+
 def _policy(given: object) -> Retry | None:
     """The retry policy that a caller has given."""
     if given is None:
@@ -388,17 +396,18 @@ class Session(SessionRedirectMixin):
     ) -> Response:
         """Build a request, send it, follow its redirects and give back the response.
 
-        *params* go into the query: a mapping (lists repeat a name, None leaves it out), pairs, text or
-        bytes. *data* is the body: pairs, text, bytes, a file, an iterable of bytes; *json* an object to be
-        written as JSON; *files* a mapping from field name to file, content or `(filename, content[,
-        content_type[, headers]])`. *auth* is a `(user, password)` tuple or a callable. *timeout* is in
-        seconds: one number, `(connect, read)`, or None to wait for ever; by default ten to connect and
-        sixty between receives. *proxies* maps `http`, `https`, `all`, or these with `://host`, to proxy
-        URLs. With *stream* the body is not read before the call returns. *verify* is True, False, a CA file
-        or directory, or an `ssl.SSLContext`; *cert* a file, a `(cert, key)` pair or `(cert, key,
-        password)`. *max_response_size* is how many bytes the body may have, *max_decompression_ratio* how many
-        times those that came over the wire (500 by default, asked beyond 8 MiB); None is no limit. *retry* is
-        when it is sent again: a `retries.Retry`, a number of attempts, or None for never.
+        *params* go into the query: a mapping (lists repeat a name, None leaves it out), pairs, text or bytes.
+        *data* is the body: pairs, text, bytes, a file, an iterable of bytes, or a callable that makes one of
+        the last four for each time it is sent; *json* an object to be written as JSON; *files* a mapping from
+        field name to file, content or `(filename, content[, content_type[, headers]])`. *auth* is a `(user,
+        password)` tuple or a callable. *timeout* is in seconds: one number, `(connect, read)`, or None to
+        wait for ever; by default ten to connect and sixty between receives. *proxies* maps `http`, `https`,
+        `all`, or these with `://host`, to proxy URLs. With *stream* the body is not read before the call
+        returns. *verify* is True, False, a CA file or directory, or an `ssl.SSLContext`; *cert* a file, a
+        `(cert, key)` pair or `(cert, key, password)`. *max_response_size* is how many bytes the body may
+        have, *max_decompression_ratio* how many times those that came over the wire (500 by default, asked
+        beyond 8 MiB); None is no limit. *retry* is when it is sent again: a `retries.Retry`, a number of
+        attempts, or None for never.
 
         Raises RequestException, whose subclasses say what went wrong; a 4xx or 5xx status is a response and
         not an error.
@@ -576,10 +585,11 @@ class Session(SessionRedirectMixin):
 
     def _tokens(self) -> Tokens:
         """What is left of the budgets of this session, made when it first retries."""
-        from .retries import Tokens
+        return _tokens_of(self)
 
-        kept: Tokens = self.__dict__.get("_kept_tokens") or self.__dict__.setdefault("_kept_tokens", Tokens())
-        return kept
+    def _share_tokens(self, holder: object) -> None:
+        """Use the budgets of all sessions that share with *holder*."""
+        self.__dict__["_kept_tokens"] = _tokens_of(holder)
 
     def _pause(self, seconds: float, timeout: object) -> None:
         from .retries import rehearsed

@@ -14,7 +14,7 @@ import os
 import stat
 import warnings
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from ..exceptions import BodyNotReplayable, FileModeWarning, InvalidJSONError, UnrewindableBodyError
@@ -29,6 +29,7 @@ __all__ = [
     "InvalidBody",
     "MultipartStream",
     "Prepared",
+    "Produced",
     "UnserializableJSON",
     "encode_form",
     "encode_json",
@@ -53,8 +54,8 @@ _to_json = _json.JSONEncoder(allow_nan=False).encode
 # Their length counts items, which is not the number of bytes in them.
 _CONTAINERS = (set, frozenset, deque, range)
 _ACCEPTED = (
-    "give a mapping or (name, value) pairs for a form, text, bytes, a file opened in binary mode, or an iterable of "
-    "bytes; for JSON use json="
+    "give a mapping or (name, value) pairs for a form, text, bytes, a file opened in binary mode, an iterable of "
+    "bytes, or a callable that returns one of these but a form; for JSON use json="
 )
 
 
@@ -86,6 +87,8 @@ def prepare(data: Any = None, files: Any = None, json: Any = None) -> Prepared:
     has no form in JSON, InvalidHeader for a field of a part that cannot be sent. Warns with FileModeWarning about files
     opened in text mode.
     """
+    if _is_factory(data):
+        data = Produced(data)
     if data is not None and not isinstance(data, (str, bytes, list, tuple, Mapping)) and _is_stream(data):
         if files:
             raise _StreamWithFiles(
@@ -112,7 +115,13 @@ def _is_stream(data: Any) -> bool:
     return hasattr(data, "read") or hasattr(data, "__iter__")
 
 
+def _is_factory(data: Any) -> bool:
+    return callable(data) and not _is_stream(data)
+
+
 def _prepare_stream(data: Any) -> Prepared:
+    if isinstance(data, Produced):
+        return Prepared(data, None, data.length, None)
     if isinstance(data, bytearray):
         return Prepared(data, None, len(data), None)
     if not hasattr(data, "read"):
@@ -121,6 +130,57 @@ def _prepare_stream(data: Any) -> Prepared:
             return Prepared(octets, None, len(octets), None)
     _check_open(data, "data")
     return Prepared(data, None, length_of(data), _position(data))
+
+
+class Produced:
+    """The body that a callable makes anew for each sending: bytes, text, a file, or an iterable of bytes or text.
+
+    `length` is in bytes, None where only the end will tell; each body that *make* gives has the same. A file is read
+    from where it stands and closed afterwards. Raises InvalidBody for what is none of these.
+    """
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+        # Made now, to know its length, and used by the first sending.
+        first = _checked(make())
+        self._first = [first]
+        in_memory = isinstance(first, (str, bytes, bytearray, memoryview))
+        self.length = length_of(first) if in_memory or hasattr(first, "read") else None
+
+    def __repr__(self) -> str:
+        return f"<body made by {self._make!r}>"
+
+    def __iter__(self) -> Iterator[Any]:
+        """The pieces of a new body."""
+        try:
+            body = self._first.pop()
+        except IndexError:
+            body = _checked(self._make())
+        if isinstance(body, (str, bytes, bytearray, memoryview)):
+            yield body
+        elif not hasattr(body, "read"):
+            yield from body
+        else:
+            try:
+                while piece := body.read(_BLOCK):
+                    yield piece
+            finally:
+                getattr(body, "close", _nothing)()
+
+
+def _nothing() -> None:
+    """For files that do not close."""
+
+
+def _checked(body: Any) -> Any:
+    if body is None or isinstance(body, Mapping) or not _is_stream(body):
+        kind = type(body).__name__
+        raise InvalidBody(
+            f"data: the callable gave {kind}; it must return bytes, text, a file or an iterable of bytes"
+        )
+    if hasattr(body, "read"):
+        _check_open(body, "data")
+    return body
 
 
 def _octets(data: Any) -> bytes | None:

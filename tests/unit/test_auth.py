@@ -23,7 +23,7 @@ from httpkit.auth import (
     HTTPProxyAuth,
     _basic_auth_str,
 )
-from httpkit.exceptions import BodyNotReplayable, InvalidHeader, UnrewindableBodyError
+from httpkit.exceptions import BodyNotReplayable, HTTPError, InvalidHeader, UnrewindableBodyError
 from httpkit.hooks import dispatch_hook
 from httpkit.models import PreparedRequest, Response
 from httpkit.structures import CaseInsensitiveDict
@@ -507,7 +507,8 @@ def test_a_body_that_can_be_read_once_is_not_sent_again_empty():
     with pytest.raises(BodyNotReplayable, match="401 and asks for Digest") as caught:
         dispatch_hook("response", request.hooks, response)
     assert isinstance(caught.value, UnrewindableBodyError)
-    assert isinstance(caught.value.__cause__, UnrewindableBodyError)
+    assert isinstance(caught.value.__cause__, HTTPError)
+    assert caught.value.__cause__.response is response
     assert caught.value.response is response
     assert caught.value.request is not None
     assert not wire.sent
