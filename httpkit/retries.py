@@ -17,7 +17,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, fields
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol, Union
 
@@ -103,6 +103,11 @@ def _statuses(given: Any) -> frozenset[int]:
     if isinstance(given, (str, bytes, int)) or not all(isinstance(one, int) for one in given):
         raise TypeError(f"Retry(statuses={given!r}): give numbers in a set, list or range")
     return frozenset(given)
+
+
+def _sorted(value: object) -> object:
+    """Sets in an order that does not change from run to run."""
+    return sorted(value) if isinstance(value, frozenset) else value
 
 
 def _errors(given: Any) -> tuple[type[RequestException], ...]:
@@ -238,6 +243,12 @@ class Retry:
             )
         if self.budget is not None and not isinstance(self.budget, Budget):
             raise TypeError(f"Retry(budget={self.budget!r}): give a Budget, or None for no limit")
+
+    def __repr__(self) -> str:
+        """The attempts, and what is not as by default."""
+        known = ((one.name, getattr(self, one.name), one.default) for one in fields(self))
+        told = [f"{name}={_sorted(value)!r}" for name, value, default in known if value != default]
+        return f"Retry({', '.join(told if self.attempts != 3 else ['attempts=3', *told])})"
 
     @classmethod
     def of(cls, value: Any) -> Retry | None:
