@@ -34,7 +34,9 @@ from .structures import CaseInsensitiveDict
 from .timeouts import UNSET, Unset
 
 if TYPE_CHECKING:
+    import os
     import socket
+    from pathlib import Path
 
     from ._types import (
         BodyType,
@@ -740,6 +742,23 @@ class Response:
         """
         pieces = self.iter_content(chunk_size, decode_unicode)
         return lines.between(pieces, delimiter) if delimiter else lines.of(pieces)
+
+    def save(
+        self, path: str | os.PathLike[str], *, filename: str | None = None, overwrite: bool = False
+    ) -> Path:
+        """Write the body to a file, piece by piece, and give its path.
+
+        Where *path* is a directory the file is called *filename*, or what Content-Disposition suggests (RFC 6266), or
+        the end of the URL; of a suggestion only the last component is used, without what could hide, overwrite or
+        run something. Otherwise *path* is the file. It appears when it is complete, and is gone when the body breaks
+        off; one that is there is replaced with *overwrite* only, and a symbolic link is replaced and not followed.
+
+        Raises FileExistsError (ours), ValueError for a *filename* that is no plain name, RequestException for what
+        the system refuses to write; and as `iter_content`. Use `stream=True`, or the body is in memory by then.
+        """
+        from . import _downloads
+
+        return _downloads.save(self, path, filename, overwrite)
 
     @property
     def content(self) -> bytes:

@@ -25,7 +25,7 @@ FLOORS: list[tuple[str, str]] = [
         ),
     ),
     ("1b", "_bounds _message.fields _message.set_cookie _message.typed _message.urls _wire.framing"),
-    ("1c", "_wire.certificates tlsconfig"),
+    ("1c", "_downloads _wire.certificates tlsconfig"),
     (
         "2a",
         (
