@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Union, cast
 from . import redirects
 from .auth import AuthBase
 from .cookies import _copy_cookie_jar, extract_cookies_to_jar, merge_cookies
-from .exceptions import RequestException, TooManyRedirects
+from .exceptions import InvalidSchema, InvalidURL, RequestException
 from .models import PreparedRequest, Response
 
 if TYPE_CHECKING:
@@ -97,6 +97,8 @@ class Steering(Protocol):
     """What a session decides about redirects. A subclass that overrides one of these steers every hop."""
 
     max_redirects: int
+    redirects: redirects.RedirectPolicy
+    secret_fields: Any
 
     @property
     def cookies(self) -> CookieJar: ...
@@ -236,23 +238,46 @@ def follow_redirects(
 ) -> Generator[Effect, Response, None]:
     """The hops after *response*, until one that is no redirect.
 
-    Raises TooManyRedirects, which carries the last response with its history.
+    A redirect that the session does not want followed ends them; its body has not been read. Raises TooManyRedirects
+    for too many, and for a loop; it carries the last response with its history.
     """
-    history: list[Response] = []
     target = steering.get_redirect_target(response)
+    if not target:
+        return
+    history: list[Response] = []
+    sent = {redirects.state_of(request): 1}
     while target:
         response.history = history[:]
+        if steering.redirects != "all" and not _is_wanted(response, request, target, steering, proxies):
+            return
         history.append(response)
         yield Drain(response)
         if len(history) > steering.max_redirects:
-            raise TooManyRedirects(
-                f"{len(history)} redirects, and {steering.max_redirects} are allowed (max_redirects); "
-                f"the last asked for {target[:200]!r}",
-                response=response,
-            )
+            raise redirects.limit_passed(response, steering.max_redirects, target)
         request, proxies = next_request(response, request, target, steering, proxies)
+        state = redirects.state_of(request)
+        sent[state] = sent.get(state, 0) + 1
+        if sent[state] > redirects.MOST_REPEATS and not callable(steering.redirects):
+            raise redirects.loop_found(response, request)
         response = yield Hop(request, proxies)
         target = steering.get_redirect_target(response)
+
+
+def _is_wanted(
+    response: Response, request: PreparedRequest, target: str, steering: Steering, proxies: Any
+) -> bool:
+    """Whether the session wants *response*, a redirect to *target*, followed."""
+    policy = steering.redirects
+    redirects.check_policy(policy)
+    if policy == "none":
+        return False
+    try:
+        if callable(policy):
+            return bool(policy(response, _plan(response, request, target, steering, proxies)[0]))
+        return redirects.is_followed(policy, request.url or "", redirects.next_url(response, request, target))
+    except (InvalidSchema, InvalidURL):
+        # Said when it is followed.
+        return True
 
 
 def next_request(
@@ -262,6 +287,15 @@ def next_request(
 
     Derived from the request before it, so whatever a hop dropped stays dropped.
     """
+    following, proxies = _plan(response, request, target, steering, proxies)
+    redirects.rewind(following, response)
+    return following, proxies
+
+
+def _plan(
+    response: Response, request: PreparedRequest, target: str, steering: Steering, proxies: Any
+) -> tuple[PreparedRequest, dict[str, str]]:
+    """The same, its body where the last hop left it."""
     following = request.copy()
     following.url = redirects.next_url(response, request, target)
     steering.rebuild_method(following, response)
@@ -269,12 +303,13 @@ def next_request(
         redirects.drop_body(following)
     crossing = steering.should_strip_auth(request.url or "", following.url)
     if crossing:
-        redirects.drop_credentials(following, partial(_belongs_to_auth, following._auth_hooks))
+        secret = redirects.SecretFields.of(steering.secret_fields)
+        redirects.drop_credentials(following, partial(_belongs_to_auth, following._auth_hooks), secret)
     redirects.drop_spent_credentials(following)
+    redirects.drop_referer(following, request.url or "")
     _carry_cookies(following, request, response, steering.cookies, crossing=crossing)
     proxies = steering.rebuild_proxies(following, proxies)
     steering.rebuild_auth(following, response)
-    redirects.rewind(following, response)
     return following, proxies
 
 

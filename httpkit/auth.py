@@ -108,13 +108,15 @@ class HTTPBasicAuth(_PasswordAuth):
 
 
 class HTTPProxyAuth(HTTPBasicAuth):
-    """Sends a user name and a password to the proxy of an `http:` URL.
+    """Sends a user name and a password to the proxy of an `http:` URL, and to nobody else.
 
-    In a tunnel for `https:` the origin would read them: put those for a tunnel into the URL of the proxy.
+    Where no proxy would read them, they are not sent: in the tunnel for an `https:` URL, through SOCKS and without a
+    proxy the origin would. Put those for a tunnel into the URL of the proxy.
     """
 
     def __call__(self, r: PreparedRequest) -> PreparedRequest:
         r.headers["Proxy-Authorization"] = _basic_auth_str(self.username, self.password)
+        r._is_for_proxy = True
         return r
 
 

@@ -235,6 +235,12 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
     _framed: tuple[Any, Any, Any] = (None, None, None)
     #: The hooks that auth registered: what they would answer a challenge with belongs to this origin.
     _auth_hooks: tuple[HookType, ...] = ()
+    #: The fields that auth wrote, in lower case, for the same reason.
+    _auth_fields: frozenset[str] = frozenset()
+    #: True when Proxy-Authorization was written by auth, for a proxy and nobody else.
+    _is_for_proxy: bool = False
+    #: True while it is sent as part of a chain: whoever follows it reads what is not the end.
+    _is_hop: bool = False
     #: How much the response may hold, as far as the call says.
     _bounds: Bounds | None = None
     #: When it is sent again, as far as the call says: None is never.
@@ -305,6 +311,9 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
         twin._body_position = self._body_position
         twin._framed = self._framed
         twin._auth_hooks = self._auth_hooks
+        twin._auth_fields = self._auth_fields
+        if self._is_for_proxy:
+            twin._is_for_proxy = True
         if self._bounds is not None:
             twin._bounds = self._bounds
         if self._retry is not UNSET:
@@ -435,6 +444,7 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
         if not callable(auth):
             raise TypeError(f"auth={type(auth).__name__}: give a (user, password) tuple or a callable")
         before = [hook for hooks in self.hooks.values() for hook in hooks]
+        fields_before = _values_of(self.headers)
         answer = auth(self)
         if answer is None:
             raise TypeError(
@@ -445,6 +455,10 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
         added = [hook for hooks in self.hooks.values() for hook in hooks if hook not in before]
         if added:
             self._auth_hooks = (*self._auth_hooks, *added)
+        now = _values_of(self.headers)
+        written = [name for name, value in now.items() if fields_before.get(name) != value]
+        if written:
+            self._auth_fields = self._auth_fields.union(written)
         self.frame_edited()
 
     def prepare_cookies(self, cookies: CookiesType) -> None:
@@ -461,6 +475,11 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
         """Register the callables of *hooks*."""
         if hooks and hooks != _NO_HOOKS:
             self._register(hooks)
+
+
+def _values_of(headers: Any) -> dict[str, Any]:
+    """Fields by name in lower case, from whatever a program has put in their place."""
+    return {str(name).lower(): value for name, value in (headers or {}).items()}
 
 
 class _TypedField(Generic[T]):

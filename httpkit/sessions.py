@@ -39,6 +39,7 @@ from .cookies import RequestsCookieJar, cookiejar_from_dict, extract_cookies_to_
 from .exceptions import InvalidHeader, InvalidSchema, RequestException
 from .hooks import default_hooks, dispatch_hook
 from .models import DEFAULT_REDIRECT_LIMIT, REDIRECT_STATI, PreparedRequest, Request, Response
+from .redirects import check_policy
 from .structures import CaseInsensitiveDict
 from .timeouts import UNSET, RunningTimeout, Unset, remaining
 
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     )
     from ._wire.addresses import Resolve
     from .models import AuthType
+    from .redirects import RedirectPolicy, SecretFields
     from .retries import Retry, Tokens
     from .timeouts import Timeout
     from .tlsconfig import TLS
@@ -99,6 +101,9 @@ if not TYPE_CHECKING:
 
 preferred_clock = time.perf_counter
 
+#: Bytes of the body of a redirect, content codings removed.
+_MOST_DRAINED = 1_048_576
+
 _AUTHORITY = re.compile(r"^[^/?#\\\\]*")
 _PORT = re.compile(r":[0-9]*$")
 
@@ -109,6 +114,11 @@ class SessionRedirectMixin:
     max_redirects: int = DEFAULT_REDIRECT_LIMIT
     trust_env: bool = True
     cookies: RequestsCookieJar
+    #: Which redirects are followed: `"all"`, those within their origin (`"same-origin"`), `"none"`, or what a
+    #: callable(response, next_request) says.
+    redirects: RedirectPolicy = "all"
+    #: A `redirects.SecretFields`: which fields, besides those that look like keys, belong to the origin they are for.
+    secret_fields: SecretFields | None = None
 
     def send(self, request: PreparedRequest, **kwargs: Any) -> Response:
         """Send *request*; the session provides it."""
@@ -148,10 +158,8 @@ class SessionRedirectMixin:
         explicit = getattr(proxies, "explicit", proxies)
         effective = effective_proxies(url, explicit, None, trust_env=self.trust_env)
         prepared_request.headers.pop("Proxy-Authorization", None)
-        proxy = select_proxy(url, effective) if effective else None
-        # Over TLS the field would travel inside the tunnel, and through SOCKS to the origin: in both cases
-        # past the proxy.
-        if proxy and url.lower().startswith("http:") and not proxy.lower().startswith("socks"):
+        proxy = _reading_proxy(url, effective) if effective else None
+        if proxy:
             username, password = urls.get_auth_from_url(proxy)
             if username:
                 prepared_request.headers["Proxy-Authorization"] = credentials.basic(username, password)
@@ -191,16 +199,38 @@ class SessionRedirectMixin:
             if isinstance(effect, Drain):
                 answer = _drain(effect.response, effect.most)
             elif isinstance(effect, Hop):
-                answer = self.send(effect.request, proxies=effect.proxies, allow_redirects=False, **settings)
+                effect.request._is_hop = True
+                try:
+                    answer = self.send(
+                        effect.request, proxies=effect.proxies, allow_redirects=False, **settings
+                    )
+                finally:
+                    effect.request._is_hop = False
                 yield answer
+
+
+def _reading_proxy(url: str, proxies: ProxiesType) -> str | None:
+    """The URL of the proxy that would read the fields of a request to *url*, None where none does.
+
+    Over TLS they travel inside the tunnel, and through SOCKS to the origin: in both cases past the proxy.
+    """
+    proxy = select_proxy(url, proxies)
+    reads = proxy and url.lower().startswith("http:") and not proxy.lower().startswith("socks")
+    return proxy if reads else None
 
 
 def _drain(response: Response, most: int | None = None) -> Response:
     """Read the body of a redirect, which its history may be asked for, and release the connection; where *most* says
     how much it is worth, the body is for nobody.
+
+    What is larger than anybody would want to see is not read: another connection is cheaper.
     """
     try:
         if most is None:
+            bounds = getattr(response, "_bounds", None)
+            size = bounds.size if bounds is not None and isinstance(bounds.size, int) else _MOST_DRAINED
+            if hasattr(response, "_limit"):
+                response._limit(Bounds(min(size, _MOST_DRAINED)).over(bounds))
             response.content  # noqa: B018  # the property reads
         elif (getattr(response.raw, "length_remaining", None) or 0) <= most:
             for piece in response.iter_content(8192):
@@ -253,6 +283,12 @@ class Session(SessionRedirectMixin):
 
     *retry* is when calls are tried again that say nothing themselves, on mounts that say nothing: a
     `retries.Retry`, or a number of attempts, the first one included; None, the default, is never.
+
+    *redirects* says which redirects a call with `allow_redirects` follows: `"all"` of them; with `"same-origin"` those
+    that stay within scheme, host and port, an upgrade from http to https included; `"none"`; or those for which a
+    callable(response, next_request) is true. The response to one that is not followed is what the call returns, and
+    `response.next` is the request that it asks for. With `"same-origin"` nothing of a call, its body above all, ever
+    reaches another origin. *secret_fields* is a `redirects.SecretFields`.
     """
 
     #: What a pickle keeps.
@@ -273,6 +309,8 @@ class Session(SessionRedirectMixin):
         "max_response_size",
         "max_decompression_ratio",
         "retry",
+        "redirects",
+        "secret_fields",
     ]
 
     #: The timeout of calls that give none; UNSET leaves it to the adapter.
@@ -295,6 +333,8 @@ class Session(SessionRedirectMixin):
         uds: str | bytes | os.PathLike[str] | None = None,
         tls: TLS | None = None,
         retry: int | Retry | None = None,
+        redirects: RedirectPolicy = "all",
+        secret_fields: SecretFields | None = None,
     ) -> None:
         self.headers = default_headers()
         self.auth: AuthType = None
@@ -307,6 +347,11 @@ class Session(SessionRedirectMixin):
         self.max_redirects = DEFAULT_REDIRECT_LIMIT
         self.trust_env = True
         self.cookies = cookiejar_from_dict({})
+        if redirects != "all":
+            check_policy(redirects)
+            self.redirects = redirects
+        if secret_fields is not None:
+            self.secret_fields = secret_fields
         self.adapters: OrderedDict[str, BaseAdapter] = OrderedDict()
         if retry is not None:
             self.retry = _policy(retry)
@@ -479,6 +524,9 @@ class Session(SessionRedirectMixin):
         allow_redirects = kwargs.pop("allow_redirects", True)
         request.frame_edited()
         self._settle(request, kwargs)
+        if request._is_for_proxy and not _reading_proxy(request.url or "", kwargs["proxies"]):
+            request = request.copy()
+            request.headers.pop("Proxy-Authorization", None)
         response = self._exchange(request, kwargs)
         try:
             if response.status_code not in REDIRECT_STATI and self._follows_by_the_book:
@@ -488,7 +536,9 @@ class Session(SessionRedirectMixin):
             elif self.get_redirect_target(response):
                 # Few ask for it, it may take a file back to its beginning, and it need not be possible.
                 response._next = partial(self._next_request, response, request, kwargs)
-            if not kwargs["stream"] and response.status_code != 101:
+            # A hop that is redirected once more is drained, within bounds, by whoever follows.
+            to_be_drained = request._is_hop and self.get_redirect_target(response)
+            if not kwargs["stream"] and response.status_code != 101 and not to_be_drained:
                 response.content  # noqa: B018  # the property reads
         except BaseException:
             response.close()
@@ -617,6 +667,8 @@ class Session(SessionRedirectMixin):
         if len(chain) > 1:
             response = chain.pop()
             response.history = chain
+        elif self.redirects != "all" and self.get_redirect_target(response):
+            response._next = partial(self._next_request, response, request, settings)
         return response
 
     def merge_environment_settings(

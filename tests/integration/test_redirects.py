@@ -309,6 +309,15 @@ class TestChains:
 
     def test_a_loop_is_an_error_with_history(self, serve: Serve, session: httpkit.Session) -> None:
         server = serve(Reply.redirect("/again"))
+        with pytest.raises(TooManyRedirects, match="redirect loop: the same GET") as caught:
+            session.get(server.url)
+        assert len(server.requests) == 6
+        assert caught.value.response is not None
+        assert len(caught.value.response.history) == 5
+        assert server.connections == 1
+
+    def test_more_than_thirty_are_an_error_with_history(self, serve: Serve, session: httpkit.Session) -> None:
+        server = serve(lambda request: Reply.redirect(f"/{len(server.requests)}"))
         with pytest.raises(TooManyRedirects, match="30") as caught:
             session.get(server.url)
         assert len(server.requests) == 31

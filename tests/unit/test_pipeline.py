@@ -16,6 +16,7 @@ from httpkit.auth import AuthBase, HTTPDigestAuth
 from httpkit.cookies import RequestsCookieJar
 from httpkit.exceptions import BodyNotReplayable, InvalidURL, TooManyRedirects
 from httpkit.models import PreparedRequest, Request, Response
+from httpkit.redirects import SecretFields
 from httpkit.sessions import SessionRedirectMixin
 
 URL = "http://example.test/"
@@ -143,6 +144,46 @@ class TestFollowRedirects:
         assert len(response.history) == limit
         assert caught.value.request is response.request
 
+    def test_a_loop_is_an_error_after_five_times_the_same(self) -> None:
+        request = prepare()
+        response = redirect(request, "/a")
+        steps = _pipeline.follow_redirects(response, request, Session(30), {})
+        effect = next(steps)
+        sent: list[str] = []
+        with pytest.raises(
+            TooManyRedirects, match=r"loop: the same GET .*; the way there: 302 http"
+        ) as caught:
+            while True:
+                if isinstance(effect, Hop):
+                    sent.append(effect.request.path_url)
+                    response = redirect(effect.request, "/b" if effect.request.path_url == "/a" else "/a")
+                effect = steps.send(response)
+        assert sent == ["/a", "/b"] * 5
+        assert caught.value.response is response
+        assert len(response.history) == 10
+
+    @pytest.mark.parametrize("difference", ["cookie", "url", "callable"])
+    def test_what_differs_or_is_decided_by_the_program_is_no_loop(self, difference: str) -> None:
+        """A server that counts in a cookie sends a client to where it is until it has counted enough."""
+        request = prepare()
+        session = Session(30)
+        if difference == "callable":
+            session.redirects = lambda response, following: True
+        response = redirect(request, "/loop")
+        steps = _pipeline.follow_redirects(response, request, session, {})
+        effect = next(steps)
+        hops = 0
+        with pytest.raises(TooManyRedirects, match="31 redirects"):
+            while True:
+                if isinstance(effect, Hop):
+                    hops += 1
+                    cookies = [f"n={hops}"] if difference == "cookie" else []
+                    location = f"/loop?{hops}" if difference == "url" else "/loop"
+                    response = redirect(effect.request, location, 302, *cookies)
+                    _pipeline._keep_cookies(session.cookies, effect.request, response)
+                effect = steps.send(response)
+        assert hops == 30
+
     def test_messages_are_bounded(self) -> None:
         request = prepare()
         steps = _pipeline.follow_redirects(redirect(request, "/" + "x" * 10_000), request, Session(0), {})
@@ -150,6 +191,71 @@ class TestFollowRedirects:
         with pytest.raises(TooManyRedirects) as caught:
             steps.send(effect.response)  # type: ignore[union-attr]
         assert len(str(caught.value)) < 500
+
+
+class TestPolicies:
+    def effects(self, policy: Any, location: str, method: str = "POST", **kwargs: Any) -> list[Any]:
+        request = prepare(method=method, **kwargs)
+        session = Session()
+        session.redirects = policy
+        response = redirect(request, location, 307)
+        steps = _pipeline.follow_redirects(response, request, session, {})
+        found: list[Any] = []
+        try:
+            effect = next(steps)
+            while True:
+                found.append(effect)
+                effect = steps.send(response if isinstance(effect, Drain) else answer(effect.request))
+        except StopIteration:
+            return found
+
+    @pytest.mark.parametrize(
+        ("policy", "location", "followed"),
+        [
+            ("all", "/x", True),
+            ("all", "http://other.test/", True),
+            ("same-origin", "/x", True),
+            ("same-origin", "https://example.test/", True),
+            ("same-origin", "http://other.test/", False),
+            ("same-origin", "http://example.test:8080/", False),
+            ("same-origin", "//other.test", False),
+            ("none", "/x", False),
+            (lambda response, following: following.url == "http://example.test/x", "/x", True),
+            (lambda response, following: following.url == "http://example.test/x", "/y", False),
+            (lambda response, following: response.status_code, "/y", True),
+        ],
+    )
+    def test_a_redirect_that_is_not_wanted_is_the_end_and_unread(
+        self, policy: Any, location: str, followed: bool
+    ) -> None:
+        kinds = [type(effect) for effect in self.effects(policy, location, data=b"body")]
+        assert kinds == ([Drain, Hop] if followed else [])
+
+    def test_a_callable_sees_what_would_be_sent(self) -> None:
+        seen: list[Any] = []
+
+        def ask(response: Response, following: PreparedRequest) -> bool:
+            seen.append(
+                (response.status_code, following.method, following.body, "X-API-Key" in following.headers)
+            )
+            return False
+
+        self.effects(ask, "http://other.test/", data=b"body", headers={"X-API-Key": "k"})
+        assert seen == [(307, "POST", b"body", False)]
+
+    @pytest.mark.parametrize("policy", ["same-origin", lambda response, following: False])
+    def test_what_is_not_followed_need_not_be_replayable(self, policy: Any) -> None:
+        assert self.effects(policy, "http://other.test/", data=(piece for piece in [b"x"])) == []
+
+    @pytest.mark.parametrize("policy", ["same-origin", lambda response, following: False])
+    def test_a_malformed_target_is_an_error_all_the_same(self, policy: Any) -> None:
+        with pytest.raises(InvalidURL):
+            self.effects(policy, "http://[")
+
+    @pytest.mark.parametrize("policy", ["some", None])
+    def test_one_that_is_none_is_an_error(self, policy: Any) -> None:
+        with pytest.raises((ValueError, TypeError), match="redirects"):
+            self.effects(policy, "/x")
 
 
 def follow(
@@ -285,6 +391,37 @@ class TestCredentials:
         request = prepare(headers={"Cookie": "by=hand"})
         assert "Cookie" not in follow(request, ("http://other.test/", 302)).headers
         assert "Cookie" not in follow(request, ("http://other.test/", 302), (URL, 302)).headers
+
+    def test_a_session_names_fields_of_its_own(self) -> None:
+        session = Session()
+        session.secret_fields = SecretFields(also=["X-Ticket"], may_cross=["Idempotency-Key"])
+        request = prepare(headers={"X-Ticket": "t", "Idempotency-Key": "i", "X-API-Key": "k"})
+        away = follow(request, ("http://other.test/", 302), session=session)
+        assert dict(away.headers) == {"Idempotency-Key": "i"}
+        assert dict(follow(away, (URL, 302), session=session).headers) == {"Idempotency-Key": "i"}
+
+    def test_what_auth_wrote_is_dropped_and_never_comes_back(self) -> None:
+        def sign(request: PreparedRequest) -> PreparedRequest:
+            request.headers["X-Signed-By"] = "me"
+            return request
+
+        request = prepare(auth=sign)
+        assert follow(request, ("/x", 302)).headers["X-Signed-By"] == "me"
+        assert "X-Signed-By" not in follow(request, ("/x", 302), ("http://other.test/", 302)).headers
+        assert "X-Signed-By" not in follow(request, ("http://other.test/", 302), (URL, 302)).headers
+
+    def test_a_referer_goes_along_without_secrets(self) -> None:
+        request = prepare(
+            "https://example.test/", headers={"Referer": "https://user:secret@example.test/page"}
+        )
+        here = follow(request, ("/x", 302))
+        assert here.headers["Referer"] == "https://example.test/page"
+        there = follow(request, ("https://other.test/", 302))
+        assert there.headers["Referer"] == "https://example.test/page"
+        assert "Referer" not in follow(request, ("http://example.test/", 302)).headers
+        assert (
+            "Referer" not in follow(there, ("http://other.test/", 302), ("https://other.test/", 302)).headers
+        )
 
     def test_a_session_that_says_otherwise_is_obeyed(self) -> None:
         class Trusting(Session):

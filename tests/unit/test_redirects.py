@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 from collections.abc import Iterator
 from typing import Any
 
@@ -247,6 +248,11 @@ class TestNextURL:
         ("http://a.test/", "https://b.test/", True),
         ("http://a.test/", "http://a.test@evil.test/", True),
         ("http://127.0.0.1/", "http://localhost/", True),
+        ("http+unix://%2Fa.sock/", "http+unix://%2Fa.sock/x", False),
+        ("http+unix://%2Fa.sock/", "http+unix://%2Fb.sock/", True),
+        ("http+unix://%2Fa.sock:1/", "http+unix://%2Fa.sock:2/", True),
+        ("http+unix://%2Fa.sock/", "http://localhost/", True),
+        ("mock:///a", "mock:///a", True),
         ("http://a.test/", "http://", True),
         ("http://a.test/", "not a url", True),
         ("", "http://a.test/", True),
@@ -309,6 +315,22 @@ class TestDropping:
         redirects.drop_credentials(request, lambda hook: False)
         assert request.headers[name] == "value"
 
+    def test_fields_that_auth_wrote_are_dropped_and_those_of_the_body_stay(self) -> None:
+        def sign(request: PreparedRequest) -> PreparedRequest:
+            request.headers["X-Signature"] = "abc"
+            request.headers["Accept"] = "application/signed"
+            request.headers["Content-Type"] = "text/signed"
+            return request
+
+        request = prepared(data=b"x", auth=sign, headers={"Accept": "*/*", "X-Trace": "1"})
+        redirects.drop_credentials(request, lambda hook: False)
+        assert dict(request.headers) == {"X-Trace": "1", "Content-Length": "1", "Content-Type": "text/signed"}
+
+    def test_a_host_field_names_the_old_origin(self) -> None:
+        request = prepared(headers={"Host": "internal.test"})
+        redirects.drop_credentials(request, lambda hook: False)
+        assert "Host" not in request.headers
+
     def test_hooks_of_auth_go_and_those_of_the_program_stay(self) -> None:
         request = prepared()
         request.hooks["response"] = [print, len]
@@ -316,6 +338,161 @@ class TestDropping:
         redirects.drop_credentials(request, lambda hook: hook is len)
         assert request.hooks == {"response": [print]}
         assert before == {"response": [print, len]}, "another request may share the registry"
+
+
+class TestSecretFields:
+    @pytest.mark.parametrize(
+        ("given", "name", "dropped"),
+        [
+            ({}, "X-API-Key", True),
+            ({}, "X-Session-Id", False),
+            ({"also": ["X-Session-Id"]}, "x-session-ID", True),
+            ({"also": ["X-Session-Id"]}, "X-Session-Id2", False),
+            ({"also": ["X-Session-Id"]}, "X-API-Key", True),
+            ({"also": {"*-ticket"}}, "X-Ticket", True),
+            ({"also": {"*-ticket"}}, "X-Tickets", False),
+            ({"also": {"x-acme-*"}}, "X-Acme-Anything", True),
+            ({"also": {"x.acme"}}, "x-acme", False),
+            ({"may_cross": ("idempotency-key",)}, "Idempotency-Key", False),
+            ({"may_cross": ("Idempotency-Key",)}, "X-API-Key", True),
+            ({"may_cross": ("x-csrf-*",)}, "X-CSRF-Token", False),
+            ({"also": ("a",), "may_cross": ("A",)}, "a", False),
+        ],
+        ids=str,
+    )
+    def test_a_program_says_which_there_are_besides_and_which_are_none(
+        self, given: Any, name: str, dropped: bool
+    ) -> None:
+        secret = redirects.SecretFields(**given)
+        assert secret.is_for_one_origin(name) is dropped
+        request = prepared(headers={name: "value"})
+        redirects.drop_credentials(request, lambda hook: False, secret)
+        assert (name not in request.headers) is dropped
+
+    @pytest.mark.parametrize(
+        "name", ["Authorization", "COOKIE", "Proxy-Authorization", "*", "auth*", "*authorization"]
+    )
+    def test_credentials_never_cross(self, name: str) -> None:
+        with pytest.raises(ValueError, match="belongs to one origin"):
+            redirects.SecretFields(may_cross=[name])
+
+    @pytest.mark.parametrize(
+        ("given", "error"),
+        [("X-Key", TypeError), (b"X-Key", TypeError), (3, TypeError), ([""], ValueError), (["a b"], ValueError),
+         (["a[bc]"], ValueError), ([None], ValueError), (["x:"], ValueError)],
+    )  # fmt: skip
+    @pytest.mark.parametrize("argument", ["also", "may_cross"])
+    def test_what_is_no_name_is_an_error(self, argument: str, given: Any, error: type[Exception]) -> None:
+        with pytest.raises(error, match=argument):
+            redirects.SecretFields(**{argument: given})
+
+    def test_forms_in_which_a_session_may_have_them(self) -> None:
+        own = redirects.SecretFields(also=["X-Own"])
+        assert redirects.SecretFields.of(own) is own
+        assert redirects.SecretFields.of(None) == redirects.SecretFields()
+        assert redirects.SecretFields.of(["X-Own"]) == own
+        assert pickle.loads(pickle.dumps(own)) == own
+
+
+class TestReferer:
+    @pytest.mark.parametrize(
+        ("referer", "came_from", "url", "sent"),
+        [
+            ("https://a.test/x?y", "https://a.test/", "https://b.test/", "https://a.test/x?y"),
+            ("http://a.test/x", "http://a.test/", "http://b.test/", "http://a.test/x"),
+            ("http://a.test/x", "http://a.test/", "https://b.test/", "http://a.test/x"),
+            pytest.param("https://a.test/x", "https://a.test/", "http://a.test/", None, id="9110-10.1.3 https to http"),
+            pytest.param("/x", "https://a.test/", "http://a.test/", None, id="9110-10.1.3 a relative one"),
+            pytest.param("https://a.test/x", "http://b.test/", "http://c.test/", None, id="9110-10.1.3 itself https"),
+            pytest.param(" HTTPS://a.test/x", "http://b.test/", "http://c.test/", None, id="in any case"),
+            pytest.param(b"https://a.test/", "https://a.test/", "http://a.test/", None, id="bytes"),
+            pytest.param(
+                "http://user:secret@a.test/x", "http://a.test/", "http://a.test/y", "http://a.test/x",
+                id="9110-10.1.3 userinfo",
+            ),
+            pytest.param(
+                "https://user:secret@a.test/x#frag", "https://a.test/", "https://b.test/", "https://a.test/x",
+                id="9110-10.1.3 userinfo and fragment",
+            ),
+            pytest.param(
+                b"http://u:secret@a.test/", "http://a.test/", "http://b.test/", "http://a.test/", id="in bytes",
+            ),
+            pytest.param("http://u:secret@[/", "http://a.test/", "http://b.test/", None, id="malformed"),
+            pytest.param("//u:secret@a.test/", "http://a.test/", "http://b.test/", None, id="without a scheme"),
+            ("http://a.test/@x", "http://a.test/", "http://b.test/", "http://a.test/@x"),
+            ("app", "http://a.test/", "http://b.test/", "app"),
+        ],
+    )  # fmt: skip
+    def test_it_tells_no_secret(self, referer: Any, came_from: str, url: str, sent: str | None) -> None:
+        request = prepared()
+        request.headers["Referer"] = referer
+        request.url = url
+        redirects.drop_referer(request, came_from)
+        assert request.headers.get("referer") == sent
+
+
+class TestPolicies:
+    @pytest.mark.parametrize(
+        ("policy", "here", "upgrade", "elsewhere"),
+        [("all", True, True, True), ("same-origin", True, True, False), ("none", False, False, False)],
+    )
+    def test_a_word_says_what_is_followed(
+        self, policy: str, here: bool, upgrade: bool, elsewhere: bool
+    ) -> None:
+        redirects.check_policy(policy)
+        found = [
+            redirects.is_followed(policy, "http://a.test/", url)
+            for url in ("http://a.test/x", "https://a.test/", "http://b.test/")
+        ]
+        assert found == [here, upgrade, elsewhere]
+
+    @pytest.mark.parametrize(
+        ("policy", "error"),
+        [("ALL", ValueError), ("", ValueError), ("same_origin", ValueError), (None, TypeError), (True, TypeError),
+         (5, TypeError), (["all"], TypeError)],
+    )  # fmt: skip
+    def test_anything_else_is_an_error_that_names_the_choices(
+        self, policy: Any, error: type[Exception]
+    ) -> None:
+        with pytest.raises(error, match=r"redirects.*'all', 'same-origin', 'none'.*callable"):
+            redirects.check_policy(policy)
+
+
+class TestMessages:
+    def way(self, hops: int, url: str = "http://user:hunter2@a.test/") -> Response:
+        way = [response(301, "/x") for _ in range(hops - 1)] + [response(302, "/x")]
+        for number, hop in enumerate(way):
+            hop.url = f"{url}{number}"
+        *way[-1].history, _ = way
+        return way[-1]
+
+    @pytest.mark.parametrize("hops", [1, 2, 5, 6, 31])
+    @pytest.mark.parametrize("url", ["http://user:hunter2@a.test/", "http://a.test/\x1b[31m" + "x" * 10_000])
+    def test_they_show_the_way_bounded_and_without_secrets(self, hops: int, url: str) -> None:
+        last = self.way(hops, url)
+        errors: list[RequestException] = [
+            redirects.limit_passed(last, 30, url), redirects.loop_found(last, prepared(method="GET")),
+        ]  # fmt: skip
+        for target in ("http://user:hunter2@[", "ftp://user:hunter2@a.test/", "/\x00"):
+            with pytest.raises(RequestException) as caught:
+                redirects.next_url(last, last.request, target)
+            errors.append(caught.value)
+        for error in errors:
+            text = str(error)
+            assert error.response is last
+            assert "; the way there: 30" in text
+            assert text.count(" -> ") == min(hops, 5) - 1
+            assert ("more)" in text) is (hops > 5)
+            assert "hunter2" not in text
+            assert text.isprintable()
+            assert len(text) < 1000
+
+    def test_the_middle_is_left_out(self) -> None:
+        error = redirects.limit_passed(self.way(31, "http://a.test/"), 30, "/next")
+        assert str(error).endswith(
+            "the last asked for '/next'; the way there: 301 http://a.test/0 -> 301 http://a.test/1 -> (27 more) "
+            "-> 301 http://a.test/29 -> 302 http://a.test/30"
+        )
 
 
 class Once:

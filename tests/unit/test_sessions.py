@@ -708,7 +708,7 @@ class TestRedirects:
 
     @pytest.mark.parametrize("limit", [0, 1, 7])
     def test_a_loop_ends_with_an_error(self, limit: int) -> None:
-        session, memory = session_with(*[to("/loop")] * 50)
+        session, memory = session_with(*[to(f"/loop/{number}") for number in range(50)])
         session.max_redirects = limit
         with pytest.raises(TooManyRedirects) as caught:
             session.get(URL)
