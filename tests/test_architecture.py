@@ -20,7 +20,7 @@ FLOORS: list[tuple[str, str]] = [
     (
         "1a",
         (
-            "_defaults _message.credentials _message.dates _message.grammar _message.lines _wire.heads "
+            "_defaults address_policy _message.credentials _message.dates _message.grammar _message.lines _wire.heads "
             "status_codes stores timeouts"
         ),
     ),
