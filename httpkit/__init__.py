@@ -30,6 +30,7 @@ from .__version__ import (  # noqa: F401  # attributes that requests has too, an
 if TYPE_CHECKING:
     from . import (
         adapters,
+        address_policy,
         api,
         auth,
         certs,
@@ -49,8 +50,10 @@ if TYPE_CHECKING:
         tlsconfig,
         utils,
     )
+    from .address_policy import AddressPolicy
     from .api import delete, get, head, options, patch, post, put, request
     from .exceptions import (
+        AddressNotAllowed,
         BodyNotReplayable,
         ConnectionError,
         ConnectTimeout,
@@ -75,6 +78,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TLS",
+    "AddressNotAllowed",
+    "AddressPolicy",
     "BodyNotReplayable",
     "Budget",
     "ConnectTimeout",
@@ -97,6 +102,7 @@ __all__ = [
     "TooManyRedirects",
     "URLRequired",
     "adapters",
+    "address_policy",
     "api",
     "auth",
     "certs",
@@ -133,10 +139,12 @@ _HOMES = {
     **dict.fromkeys(("PreparedRequest", "Request", "Response"), "models"),
     **dict.fromkeys(("Budget", "Retry"), "retries"),
     **dict.fromkeys(("Session", "session"), "sessions"),
+    "AddressPolicy": "address_policy",
     "codes": "status_codes",
     "TLS": "tlsconfig",
     **dict.fromkeys(
         (
+            "AddressNotAllowed",
             "BodyNotReplayable",
             "ConnectTimeout",
             "ConnectionError",

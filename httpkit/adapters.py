@@ -7,8 +7,10 @@ steers the exchange. Pools and connections themselves are `_wire`'s; what their 
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -37,11 +39,11 @@ from ._late import late_names
 from ._message import bodies, credentials, urls
 from ._message.charsets import get_encoding_from_headers
 from ._wire import errors, pools, tls
-from ._wire.addresses import Route
+from ._wire.addresses import Route, is_ip_address
 from ._wire.http11 import Limits
 from ._wire.pools import PoolManager, proxy_from_url
 from .cookies import extract_cookies_to_jar
-from .exceptions import InvalidProxyURL, RequestException, SSLError
+from .exceptions import AddressNotAllowed, InvalidProxyURL, RequestException, SSLError
 from .models import PreparedRequest, Response
 from .structures import CaseInsensitiveDict
 from .timeouts import DEFAULT_TIMEOUT, UNSET, Timeout, Unset
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
 
     from ._types import CertType, ProxiesType, TimeoutType, VerifyType
     from ._wire.addresses import Resolve
+    from .address_policy import AddressPolicy, AllowAddresses
     from .retries import Retry as Policy
     from .tlsconfig import TLS
 
@@ -105,6 +108,8 @@ _PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 #: What urllib3 shall not do: follow redirects, care for origins, read the body, decode it.
 _ONE_EXCHANGE = dict.fromkeys(("redirect", "assert_same_host", "preload_content", "decode_content"), False)
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
+#: Held while an adapter gets a guard, which is once in its life.
+_guarding = threading.Lock()
 
 
 class BaseAdapter:
@@ -173,6 +178,11 @@ class HTTPAdapter(BaseAdapter):
     bundle, a context, False or a certificate that the call or the session names beats it; the environment's bundle
     does not. Raises ValueError where *ssl_context* or another setting for the same is given as well.
 
+    *allow_addresses* says which addresses may be connected to: `"public"`, networks, a callable, or an
+    `AddressPolicy` of these; None, the default, is all. Every address is checked before it is connected to, that of
+    a proxy too, whatever name or redirect led there; the error is `AddressNotAllowed`. Behind a proxy only
+    addresses in URLs can be checked, and proxies of the environment are refused. It excludes *uds*.
+
     The others are settings of urllib3's connections, given to every pool: *source_address* (host, port) to
     send from, *socket_options* triples for `setsockopt`, *blocksize* bytes per read of a body file,
     *ssl_context*, *ssl_minimum_version* and *ssl_maximum_version* (`ssl.TLSVersion`), *assert_fingerprint*
@@ -196,6 +206,7 @@ class HTTPAdapter(BaseAdapter):
         "_idle_settings",
         "_route",
         "_tls",
+        "_borrowed_guard",
     ]
 
     config: dict[str, Any]
@@ -216,6 +227,8 @@ class HTTPAdapter(BaseAdapter):
     _idle_settings: Mapping[str, Any] = _NOTHING
     _route: Route | None = None
     _tls: TLS | None = None
+    #: The guard of the route, where it is a session's and not the adapter's own.
+    _borrowed_guard: AddressPolicy | None = None
 
     def __init__(
         self,
@@ -243,6 +256,7 @@ class HTTPAdapter(BaseAdapter):
         resolve: Resolve | None = None,
         uds: str | bytes | os.PathLike[str] | None = None,
         tls: TLS | None = None,
+        allow_addresses: AllowAddresses = None,
         **pool_settings: Any,
     ) -> None:
         super().__init__()
@@ -284,7 +298,7 @@ class HTTPAdapter(BaseAdapter):
         self._on_interim = on_interim
         self._extra_settings = {name: value for name, value in given.items() if value is not None}
         self._idle_settings = {"keepalive_expiry": keepalive_expiry, "pool_timeout": pool_timeout}
-        self._route = Route.of(resolve, uds)
+        self._route = Route.of(resolve, uds, _address_policy(allow_addresses))
         self._tls = tls
         self._pool_connections = pool_connections
         self._pool_maxsize = pool_maxsize
@@ -338,11 +352,39 @@ class HTTPAdapter(BaseAdapter):
         self._lead(self.poolmanager)
 
     def _lead(self, manager: Any) -> None:
-        """Let the connections of *manager*, be it a subclass's own, be as `resolve`, `uds` and `tls` say."""
+        """Let the connections of *manager*, be it a subclass's own, be as `resolve`, `uds`, `allow_addresses` and
+        `tls` say.
+        """
         if self._route is not None:
             pools.lead(manager, self._route)
         if self._tls is not None:
             pools.secure(manager, self._tls)
+
+    def _hold_to(self, guard: AddressPolicy | None, instead_of: AddressPolicy | None = None) -> None:
+        """Connect only to what *guard*, a session's, allows, unless the adapter has a guard of its own.
+
+        Raises ValueError when it is held to the guard of another session, or connects to a Unix socket.
+        """
+        if guard is not None and self._borrowed_guard is guard:
+            return
+        with _guarding:
+            route, held = self._route or Route(), self._borrowed_guard
+            if held == guard or (held is None and route.guard is not None):
+                return
+            if held is not None and held != instead_of:
+                raise ValueError(
+                    "this adapter is mounted on sessions with different allow_addresses; give each its own adapter, "
+                    "or the adapter an allow_addresses of its own"
+                )
+            if route.uds is not None:
+                raise ValueError(
+                    "uds= and allow_addresses= exclude each other: a Unix socket has no address to be checked"
+                )
+            route = replace(route, guard=guard)
+            for manager in (self.poolmanager, *self.proxy_manager.values()):
+                pools.lead(manager, route)
+                pools.close(manager)  # what is connected already was not checked
+            self._route, self._borrowed_guard = route, guard
 
     def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
         """The pool manager for calls through the proxy at the URL *proxy*, made when it is first asked for.
@@ -662,8 +704,13 @@ class HTTPAdapter(BaseAdapter):
     def _pool(
         self, request: PreparedRequest, verify: VerifyType, proxies: ProxiesType, cert: CertType
     ) -> Any:
+        guard = None if self._route is None else self._route.guard
         try:
+            if guard is not None and proxies:
+                _check_proxied(cast(str, request.url), proxies, guard)
             pool = self.get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
+            if guard is not None:
+                pools.require_guard(pool, guard)
             if self._wanted(verify, cert)[0] == tls.SYSTEM and not isinstance(pool, pools.HTTPConnectionPool):
                 raise SSLError(
                     "verify='system' does not work with the pools of this adapter; "
@@ -676,6 +723,35 @@ class HTTPAdapter(BaseAdapter):
             raise
         except (_HTTPError, LocationValueError) as error:
             raise errors.translate(error, request) from error
+
+
+def _address_policy(given: AllowAddresses) -> AddressPolicy | None:
+    if given is None:
+        return None
+    from .address_policy import AddressPolicy
+
+    return AddressPolicy.of(given)
+
+
+def _check_proxied(url: str, proxies: ProxiesType, guard: AddressPolicy) -> None:
+    """Raise AddressNotAllowed where a proxy would be asked to go to what *guard* refuses, as far as can be seen.
+
+    Names are the proxy's to look up. So only a program may choose one, and not the environment.
+    """
+    proxy = select_proxy(url, proxies)
+    if not proxy:
+        return
+    host = urls.parse(url).hostname
+    if select_proxy(url, getattr(proxies, "explicit", proxies)) != proxy:
+        raise AddressNotAllowed(
+            f"{host[:100]} would be reached through the proxy {urls.redact(proxy, 80)} of the environment, and "
+            "allow_addresses cannot see behind it. Set trust_env=False to go without it, or give proxies= to rely on it"
+        )
+    is_local = host == "localhost" or host.endswith(".localhost")  # RFC 6761 §6.3
+    address = "127.0.0.1" if is_local else host
+    why = guard.why_not(address) if is_ip_address(address) else None
+    if why is not None:
+        raise AddressNotAllowed.of(host, address, why)
 
 
 def _tell(hook: Callable[[int, CaseInsensitiveDict[str]], object], head: Any) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .retries import Attempt
 
 __all__ = [
+    "AddressNotAllowed",
     "BodyNotReplayable",
     "ChunkedEncodingError",
     "CircuitOpen",
@@ -170,6 +171,28 @@ class BodyNotReplayable(UnrewindableBodyError):
 
 class ConnectionError(RequestException, builtins.ConnectionError):
     """The connection could not be made, or broke before an answer arrived."""
+
+
+class AddressNotAllowed(RequestException, PermissionError):
+    """Nothing was connected to: `allow_addresses` refuses the address, or cannot see which it would be.
+
+    `host` is whose address it is, `address` the address as text, empty where it is not known. Not a
+    `ConnectionError`, since no network failed and trying again would change nothing.
+    """
+
+    host: str = ""
+    address: str = ""
+
+    @classmethod
+    def of(cls, host: str, address: str, why: str) -> AddressNotAllowed:
+        """The error for a *host* whose *address* is refused: *why* is a clause such as `it is loopback`."""
+        whose = "" if host.strip("[]") == address else f" of {host[:100]}"
+        error = cls(
+            f"the address {address[:60]}{whose} is refused by allow_addresses: {why}. If calls may go there, add it: "
+            f'allow_addresses=["public", "{address.partition("%")[0][:45]}"]'
+        )
+        error.host, error.address = host, address
+        return error
 
 
 class ProxyError(ConnectionError):

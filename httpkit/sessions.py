@@ -36,7 +36,7 @@ from ._settings import (
 )
 from .adapters import BaseAdapter, HTTPAdapter
 from .cookies import RequestsCookieJar, cookiejar_from_dict, extract_cookies_to_jar, merge_cookies
-from .exceptions import InvalidHeader, InvalidSchema, RequestException
+from .exceptions import AddressNotAllowed, InvalidHeader, InvalidSchema, RequestException
 from .hooks import default_hooks, dispatch_hook
 from .models import DEFAULT_REDIRECT_LIMIT, REDIRECT_STATI, PreparedRequest, Request, Response
 from .redirects import check_policy
@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         VerifyType,
     )
     from ._wire.addresses import Resolve
+    from .address_policy import AddressPolicy, AllowAddresses
     from .models import AuthType
     from .redirects import RedirectPolicy, SecretFields
     from .retries import Retry, Tokens
@@ -289,6 +290,10 @@ class Session(SessionRedirectMixin):
     callable(response, next_request) is true. The response to one that is not followed is what the call returns, and
     `response.next` is the request that it asks for. With `"same-origin"` nothing of a call, its body above all, ever
     reaches another origin. *secret_fields* is a `redirects.SecretFields`.
+
+    *allow_addresses* says which addresses may be connected to: `"public"` for those of the whole Internet, networks
+    such as `"10.1.0.0/16"`, a callable, or an `AddressPolicy` of these; None is all. It holds for every adapter that
+    is mounted, but for one with a policy of its own, and for each hop of a redirect.
     """
 
     #: What a pickle keeps.
@@ -311,6 +316,7 @@ class Session(SessionRedirectMixin):
         "retry",
         "redirects",
         "secret_fields",
+        "allow_addresses",
     ]
 
     #: The timeout of calls that give none; UNSET leaves it to the adapter.
@@ -325,6 +331,7 @@ class Session(SessionRedirectMixin):
 
     #: How seconds pass between two attempts.
     _sleep: Callable[[float], object] = staticmethod(time.sleep)
+    _guard: AddressPolicy | None = None
 
     def __init__(
         self,
@@ -335,6 +342,7 @@ class Session(SessionRedirectMixin):
         retry: int | Retry | None = None,
         redirects: RedirectPolicy = "all",
         secret_fields: SecretFields | None = None,
+        allow_addresses: AllowAddresses = None,
     ) -> None:
         self.headers = default_headers()
         self.auth: AuthType = None
@@ -360,6 +368,30 @@ class Session(SessionRedirectMixin):
         route: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         self.mount("https://", HTTPAdapter(**route))
         self.mount("http://", HTTPAdapter(**route))
+        if allow_addresses is not None:
+            self.allow_addresses = allow_addresses
+
+    @property
+    def allow_addresses(self) -> AllowAddresses:
+        """The policy that says which addresses may be connected to, None for all.
+
+        Whatever stands for a policy may be assigned; connections that are open already are not used any more.
+        """
+        return self._guard
+
+    @allow_addresses.setter
+    def allow_addresses(self, given: AllowAddresses) -> None:
+        before, guard = self._guard, None
+        if given is not None:
+            from .address_policy import AddressPolicy
+
+            guard = AddressPolicy.of(given)
+        if guard == before:
+            return
+        for adapter in getattr(self, "adapters", {}).values():
+            if isinstance(adapter, HTTPAdapter):
+                adapter._hold_to(guard, instead_of=before)
+        self._guard = guard
 
     def __enter__(self: Self) -> Self:
         return self
@@ -569,6 +601,8 @@ class Session(SessionRedirectMixin):
     def _exchange(self, request: PreparedRequest, settings: dict[str, Any]) -> Response:
         """Drive one hop: perform what the pipeline asks for until it has its response."""
         adapter = self.get_adapter(url=request.url or "")
+        if self._guard is not None:
+            _hold_to(adapter, self._guard, request)
         persistence = None
         policy: object = request._retry
         if policy is UNSET:
@@ -738,6 +772,17 @@ def _is_sendable(headers: object) -> bool:
     return type(headers) is CaseInsensitiveDict and (
         headers.is_approved or None not in [value for _, value in headers.pairs()]
     )
+
+
+def _hold_to(adapter: BaseAdapter, guard: AddressPolicy, request: PreparedRequest) -> None:
+    """Let *adapter* connect to nothing but what *guard* allows. Raises AddressNotAllowed when it cannot be told."""
+    if not isinstance(adapter, HTTPAdapter):
+        raise AddressNotAllowed(
+            f"allow_addresses cannot check what {type(adapter).__name__}, which is mounted here, connects to; mount an "
+            "HTTPAdapter, or call it from a session without allow_addresses",
+            request=request,
+        )
+    adapter._hold_to(guard)
 
 
 def _serves(prefix: str, url: str) -> bool:

@@ -29,7 +29,8 @@ class UnixAdapter(HTTPAdapter):
 
     The host of the URL is the path of the socket, percent-encoded; `%00` at its beginning is Linux' abstract names.
     Each socket has its own pool of connections. Host is `localhost`, unless the request has another. Proxies are not
-    used. Arguments are those of `HTTPAdapter`, but for *resolve* and *uds*.
+    used. Arguments are those of `HTTPAdapter`, but for *resolve*, *uds* and *allow_addresses*. A session that has
+    `allow_addresses` does not send through it.
 
         session.mount("http+unix://", UnixAdapter())
     """
@@ -37,7 +38,7 @@ class UnixAdapter(HTTPAdapter):
     _managers: dict[str, Any]
 
     def __init__(self, *args: Any, **settings: Any) -> None:
-        for name in ("resolve", "uds"):
+        for name in ("resolve", "uds", "allow_addresses"):
             if settings.get(name) is not None:
                 raise TypeError(f"UnixAdapter() has no argument {name!r}: each URL names its socket")
         super().__init__(*args, **settings)

@@ -5,8 +5,10 @@ A name is looked up once for each new connection. Where it has several addresses
 other socket is closed. The time limit bounds the attempts together; the lookup before them is the system's, which
 cannot be interrupted. One address, the usual case, is connected to without any of this.
 
-`connect` is the only way out: what has to look at the address that was really connected to does so there, before the
-socket is given away. No TLS, no HTTP and nothing of urllib3's is known here.
+`connect` is the only way out. A route with a guard is held to it there: the guard is asked about each address before it
+is connected to, and about the peer of the socket before that is given away. The addresses that were looked up are those
+that are connected to, so that a name which changes its answer gains nothing. No TLS, no HTTP and nothing of urllib3's
+is known here.
 """
 
 from __future__ import annotations
@@ -20,16 +22,24 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any, NamedTuple, TypeVar, Union
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Union
+
+from ..exceptions import AddressNotAllowed
+
+if TYPE_CHECKING:
+    from ..address_policy import AddressPolicy
 
 __all__ = [
     "ATTEMPT_DELAY",
+    "Guarded",
     "NoConnection",
     "NoConnectionInTime",
     "Resolve",
     "Route",
+    "checked",
     "connect",
     "interleaved",
+    "is_ip_address",
 ]
 
 #: Seconds between the beginnings of two attempts (RFC 8305 §5: 250 ms is recommended).
@@ -72,6 +82,13 @@ class NoConnection(OSError):
         return _listed(self.tried) if self.tried else super().__str__()
 
 
+class Guarded(Exception):
+    """An `AddressNotAllowed`, its one argument, on its way to the caller.
+
+    The error itself is an OSError, and those are taken for failures of the network, which are worth another attempt.
+    """
+
+
 class NoConnectionInTime(NoConnection, TimeoutError):
     """The time was up before one of several addresses could be connected to."""
 
@@ -89,22 +106,36 @@ def _reason(error: OSError) -> str:
 
 @dataclass(frozen=True)
 class Route:
-    """Where connections go instead of where the name in the URL leads: to other addresses, or to a Unix socket."""
+    """Where connections go instead of where the name in the URL leads: to other addresses, or to a Unix socket.
 
-    resolve: Callable[[str, int], Addresses | None] | Mapping[tuple[str, int | None], tuple[str, ...]] | None
+    *guard* says to which addresses they go at all.
+    """
+
+    resolve: (
+        Callable[[str, int], Addresses | None] | Mapping[tuple[str, int | None], tuple[str, ...]] | None
+    ) = None
     uds: str | bytes | None = None
+    guard: AddressPolicy | None = None
 
     @classmethod
     def of(
-        cls, resolve: Resolve | None = None, uds: str | bytes | os.PathLike[str] | None = None
+        cls,
+        resolve: Resolve | None = None,
+        uds: str | bytes | os.PathLike[str] | None = None,
+        guard: AddressPolicy | None = None,
     ) -> Route | None:
-        """The route that these arguments describe; None when both are None.
+        """The route that these arguments describe; None when all are None.
 
         *resolve* is a mapping from `"host:port"`, or `"host"` for every port, to an IP address or several, or a
         callable(host, port) that gives these, or None to look the name up as usual. *uds* is the path of a socket.
-        Raises ValueError for both at once, for what is no IP address, and where there are no Unix sockets.
+        Raises ValueError for *uds* with one of the others, for what is no IP address, and where there are no Unix
+        sockets.
         """
         if uds is not None:
+            if guard is not None:
+                raise ValueError(
+                    "uds= and allow_addresses= exclude each other: a Unix socket has no address to be checked"
+                )
             if resolve is not None:
                 raise ValueError(
                     "resolve= and uds= exclude each other: on a Unix socket no name is looked up"
@@ -112,9 +143,9 @@ class Route:
             if not hasattr(socket, "AF_UNIX"):
                 raise ValueError("uds: this system has no Unix sockets")
             return cls(None, os.fspath(uds))
-        if resolve is None:
+        if resolve is None and guard is None:
             return None
-        return cls(_table(resolve) if isinstance(resolve, Mapping) else resolve)
+        return cls(_table(resolve) if isinstance(resolve, Mapping) else resolve, guard=guard)
 
     def override(self, host: str, port: int) -> Sequence[str] | None:
         """The addresses to use for *host* and *port*; None when they are to be looked up."""
@@ -137,7 +168,7 @@ def _table(resolve: Mapping[str, Addresses]) -> dict[tuple[str, int | None], tup
     table = {}
     for key, given in resolve.items():
         texts = _texts(given)
-        wrong = [text for text in texts if not _is_ip_address(text)]
+        wrong = [text for text in texts if not is_ip_address(text)]
         if wrong or not texts:
             what = f"{wrong[0][:80]!r} is no IP address" if wrong else "there is no address"
             raise ValueError(f"resolve[{key!r}]: {what}")
@@ -159,11 +190,12 @@ def _texts(given: object) -> tuple[str, ...]:
     return tuple(str(one).strip("[]") for one in several)
 
 
-def _is_ip_address(text: str) -> bool:
+def is_ip_address(text: str) -> bool:
+    """True for an IPv4 or IPv6 address, be it in brackets or with a zone."""
     from ipaddress import ip_address
 
     try:
-        ip_address(text.partition("%")[0])
+        ip_address(text.strip("[]").partition("%")[0])
     except ValueError:
         return False
     return True
@@ -197,13 +229,53 @@ def connect(
     *source_address* and *socket_options* are for each attempt; on a Unix socket only options of `SOL_SOCKET` are set.
     *family* limits what a name may have. *delay* is the time between two attempts.
 
-    Raises gaierror when there is no address, TimeoutError, and the OSError of the one attempt or a `NoConnection`.
+    Raises gaierror when there is no address, TimeoutError, and the OSError of the one attempt or a `NoConnection`;
+    AddressNotAllowed when the guard of *route* lets none of the addresses pass.
     """
     manner = _Manner(timeout, source_address, socket_options or ())
     if route is not None and route.uds is not None:
         return _connect_to_path(route.uds, manner)
     found = _candidates(host, port, family, route)
-    return _connect_to(found[0], manner) if len(found) == 1 else _race(found, manner, delay)
+    guard = None if route is None else route.guard
+    if guard is not None:
+        found = _allowed(found, host, guard)
+    sock = _connect_to(found[0], manner) if len(found) == 1 else _race(found, manner, delay)
+    if guard is not None:
+        _check_peer(sock, host, guard)
+    return sock
+
+
+def checked(host: str, port: int, guard: AddressPolicy) -> str:
+    """An address of *host* that *guard* allows, for somebody else to connect to.
+
+    Raises gaierror when there is no address, and AddressNotAllowed when there is none that is allowed.
+    """
+    return _shown(_allowed(_candidates(host, port, socket.AF_UNSPEC, None), host, guard)[0])
+
+
+def _allowed(found: list[Address], host: str, guard: AddressPolicy) -> list[Address]:
+    """Those that *guard* allows. Raises AddressNotAllowed, which names the first, when it allows none."""
+    judged = [(address, guard.why_not(_shown(address))) for address in found]
+    allowed = [address for address, why in judged if why is None]
+    if not allowed:
+        address, why = judged[0]
+        raise AddressNotAllowed.of(host, _shown(address), str(why))
+    return allowed
+
+
+def _check_peer(sock: socket.socket, host: str, guard: AddressPolicy) -> None:
+    """Raise AddressNotAllowed, the socket closed, when it is connected to what *guard* does not allow.
+
+    That is no repetition: 0.0.0.0 is connected to 127.0.0.1, and programs put other functions in the socket module.
+    """
+    try:
+        peer = str(sock.getpeername()[0])
+        why = guard.why_not(peer)
+        if why is not None:
+            raise AddressNotAllowed.of(host, peer, why)
+    except BaseException:
+        sock.close()
+        raise
 
 
 def _candidates(host: str, port: int, family: int, route: Route | None) -> list[Address]:
@@ -212,7 +284,7 @@ def _candidates(host: str, port: int, family: int, route: Route | None) -> list[
         return interleaved(_looked_up(host.strip("[]"), port, family))
     found: list[Address] = []
     for text in given:
-        if not _is_ip_address(text):
+        if not is_ip_address(text):
             raise socket.gaierror(socket.EAI_NONAME, f"resolve= gave {text[:80]!r}, which is no IP address")
         found += _looked_up(text, port, socket.AF_UNSPEC)
     if not found:

@@ -37,11 +37,13 @@ from urllib3.util.ssl_ import resolve_cert_reqs
 from urllib3.util.wait import wait_for_read
 
 from .._message import urls
+from ..exceptions import AddressNotAllowed
 from . import addresses, http11, sending, tls
 from .response import RECEIVE_SIZE, BodyReader, WireResponse
 from .sending import UnfinishedBody, framing
 
 if TYPE_CHECKING:
+    from ..address_policy import AddressPolicy
     from ..tlsconfig import TLS
     from .certificates import Certificate
 
@@ -302,6 +304,8 @@ class HTTPConnection(_HTTPConnection):
                 family=_connecting.allowed_gai_family(),
                 route=self.route,
             )
+        except AddressNotAllowed as error:
+            raise addresses.Guarded(error) from error
         except socket.gaierror as error:
             raise NameResolutionError(self.host, self, error) from error
         except TimeoutError as error:
@@ -653,14 +657,32 @@ def socks_connection_classes() -> tuple[type[HTTPConnection], type[HTTPSConnecti
         route: addresses.Route | None
 
         def _new_conn(self) -> Any:
-            """A connection made by the proxy: to the address that `route` gives, or to the name."""
-            name = self._dns_host
-            if self.route is not None:
-                self._dns_host = self.route.instead_of(name, self.port)
+            """A connection made by the proxy: to the address that `route` gives, or to the name.
+
+            With a guard the proxy itself is connected to at an address that was checked, and where it is told
+            addresses rather than names, it is told one that was checked.
+            """
+            name, options, route = self._dns_host, self._socks_options, self.route
+            if route is not None:
+                self._dns_host = route.instead_of(name, self.port)
             try:
+                if route is not None and route.guard is not None:
+                    self._check(route.guard)
                 return super()._new_conn()
             finally:
-                self._dns_host = name
+                self._dns_host, self._socks_options = name, options
+
+        def _check(self, guard: AddressPolicy) -> None:
+            proxy = str(self._socks_options["proxy_host"])
+            try:
+                there = addresses.checked(proxy, int(self._socks_options["proxy_port"] or 1080), guard)
+                self._socks_options = {**self._socks_options, "proxy_host": there}
+                if not self._socks_options["rdns"] or addresses.is_ip_address(self._dns_host):
+                    self._dns_host = addresses.checked(self._dns_host, int(self.port or 0), guard)
+            except AddressNotAllowed as error:
+                raise addresses.Guarded(error) from error
+            except socket.gaierror as error:
+                raise NameResolutionError(self.host, self, error) from error
 
     class SOCKSHTTPConnection(ThroughSOCKS, HTTPConnection):
         pass

@@ -38,14 +38,15 @@ from urllib3.exceptions import (
 from urllib3.poolmanager import PoolKey, PoolManager, ProxyManager, proxy_from_url
 from urllib3.util.ssl_match_hostname import CertificateError
 
-from ..exceptions import InvalidSchema, RequestException
+from ..exceptions import AddressNotAllowed, InvalidSchema, RequestException
 from . import connections
-from .addresses import Route
+from .addresses import Guarded, Route
 from .connections import framing
 from .http11 import Head, Limits
 from .response import WireResponse
 
 if TYPE_CHECKING:
+    from ..address_policy import AddressPolicy
     from ..tlsconfig import TLS
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "pool_manager",
     "proxy_from_url",
     "proxy_manager",
+    "require_guard",
     "secure",
     "setting_names",
     "socks_manager",
@@ -237,10 +239,13 @@ class HTTPConnectionPool(_HTTPConnectionPool):
             conn.limits = self.limits
         if self.on_interim is not None:
             conn.on_interim = self.on_interim
-        if self.route is not None:
-            conn.route = self.route
         if self.tls is not None:
             conn.tls_wanted = self.tls
+        route = self.route
+        if route is not None:
+            conn.route = route
+            if route.guard is not None and not isinstance(conn, connections.HTTPConnection):
+                raise Guarded(_unseen(self.host, "something has replaced urllib3's connections"))
         return conn
 
     def _get_conn(self, timeout: float | None = None) -> Any:
@@ -472,7 +477,7 @@ def lead(manager: Any, route: Route | None) -> None:
 
     Raises TypeError for a manager with pools of another make, whose connections cannot be told.
     """
-    _tell(manager, "resolve= and uds= do", route=route)
+    _tell(manager, "resolve=, uds= and allow_addresses= do", route=route)
 
 
 def secure(manager: Any, wanted: TLS) -> None:
@@ -489,6 +494,25 @@ def _tell(manager: Any, what: str, **settings: Any) -> None:
             raise TypeError(f"{what} not work with the pools of this adapter, {pool.__name__}")
         told[scheme] = partial(ours, **settings)
     manager.pool_classes_by_scheme = told
+
+
+def require_guard(pool: Any, guard: AddressPolicy) -> None:
+    """Raise AddressNotAllowed unless the connections of *pool* are held to *guard*."""
+    route = getattr(pool, "route", None)
+    if isinstance(pool, HTTPConnectionPool) and route is not None and route.guard is guard:
+        return
+    is_socket = route is not None and route.uds is not None
+    why = "it is a Unix socket" if is_socket else f"the adapter brought a {type(pool).__name__} of its own"
+    raise _unseen(getattr(pool, "host", ""), why)
+
+
+def _unseen(host: str, why: str) -> AddressNotAllowed:
+    error = AddressNotAllowed(
+        f"allow_addresses cannot check the address of {host[:100] or 'the server'}: {why}. Call it from a session "
+        "without allow_addresses, if it is to be trusted"
+    )
+    error.host = host
+    return error
 
 
 def close(manager: Any) -> None:
