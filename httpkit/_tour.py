@@ -125,17 +125,15 @@ HTTPAdapter
 """,
     ),
     Step(
-        "Retries: a policy, given to the adapter that shall follow it",
+        "Retries: a policy for a session, a mount or a call, and what it tried",
         """\
-from httpkit.adapters import HTTPAdapter, Retry
+from httpkit import Retry
 
-patient = HTTPAdapter(max_retries=Retry(total=3, status_forcelist=[503], backoff_factor=0))
-session.mount(f"{url}/flaky", patient)
-response = session.get(f"{url}/flaky")
-print(response.status_code, response.json())
+response = session.get(f"{url}/flaky", retry=Retry(3, backoff=0.01))
+print(response.json(), [attempt.outcome for attempt in response.attempts])
 """,
         """\
-200 {'attempt': 3}
+{'attempt': 3} [503, 503, 200]
 """,
     ),
     Step(

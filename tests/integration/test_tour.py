@@ -23,7 +23,7 @@ EXPECTED = {
     "JSON": ["Content-Type: application/json", '"late":', "server answered 201 Created", "{'id': 1,"],
     "Auth": ["Authorization: Signature ***", "server answered 401 Unauthorized", "server answered 200 OK"],
     "adapter": ["Host: warehouse.test", "    warehouse.test\n    Warehouse\n    HTTPAdapter\n"],
-    "Retries": ["server answered 503 Service Unavailable", "200 {'attempt': 3}"],
+    "Retries": ["server answered 503 Service Unavailable", "{'attempt': 3} [503, 503, 200]"],
     "Timeouts": ["server received GET /silent HTTP/1.1", "server answered nothing", "    ReadTimeout\n"],
 }
 

@@ -682,3 +682,78 @@ def test_whatever_is_given_is_framed_or_refused(data: Any, files: Any, json_valu
 def check_message(error: RequestException) -> None:
     assert str(error)
     assert len(str(error)) < 500
+
+
+# --- bodies that a callable makes
+
+
+@pytest.mark.parametrize(
+    "make, length",
+    [
+        (lambda: b"content", 7),
+        (lambda: bytearray(b"content"), 7),
+        (lambda: "content", 7),
+        (lambda: io.BytesIO(b"content"), 7),
+        (lambda: io.StringIO("content"), 7),
+        (lambda: [b"con", b"tent"], None),
+        (lambda: iter([b"con", "tent"]), None),
+        (lambda: b"", 0),
+    ],
+    ids=["bytes", "bytearray", "text", "file", "text file", "list", "iterator", "nothing"],
+)
+def test_a_callable_makes_the_body_anew(make: Any, length: int | None) -> None:
+    prepared = bodies.prepare(make)
+    assert (prepared.content_type, prepared.length, prepared.position) == (None, length, None)
+    for _ in range(3):
+        assert bodies.is_replayable(prepared.body)
+        assert drain(prepared.body) == (b"" if length == 0 else b"content")
+        bodies.rewind(prepared.body, prepared.position)
+
+
+def test_it_is_called_once_for_each_sending() -> None:
+    calls = []
+
+    def make() -> bytes:
+        calls.append(1)
+        return b"content"
+
+    prepared = bodies.prepare(make)
+    for number in (1, 2, 3):
+        drain(prepared.body)
+        assert len(calls) == number
+
+
+def test_a_file_that_it_opens_is_closed_when_it_was_sent_or_given_up() -> None:
+    opened: list[io.BytesIO] = []
+
+    def make() -> io.BytesIO:
+        opened.append(io.BytesIO(b"content" * 100_000))
+        opened[-1].seek(7)
+        return opened[-1]
+
+    prepared = bodies.prepare(make)
+    assert prepared.length == 7 * 99_999
+    assert len(drain(prepared.body)) == 7 * 99_999
+    pieces = iter(prepared.body)
+    next(pieces)
+    pieces.close()
+    assert [file.closed for file in opened] == [True, True]
+
+
+@pytest.mark.parametrize("made", [None, {"a": "1"}, 7, io.BytesIO], ids=repr)
+def test_what_it_makes_has_to_be_a_body(made: Any) -> None:
+    with pytest.raises(bodies.InvalidBody, match="the callable gave"):
+        bodies.prepare(lambda: made if made is not io.BytesIO else object())
+
+
+def test_what_it_raises_is_its_own() -> None:
+    def make() -> bytes:
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        bodies.prepare(make)
+
+
+def test_it_does_not_go_with_files() -> None:
+    with pytest.raises(NotImplementedError):
+        bodies.prepare(lambda: b"content", {"f": b"x"})
