@@ -15,7 +15,7 @@ from ._environment import ca_bundle, get_environ_proxies, should_bypass_proxies
 from ._message import urls
 from .exceptions import InvalidHeader, InvalidProxyURL
 from .structures import CaseInsensitiveDict, to_key_val_list
-from .timeouts import NO_LIMIT, UNSET
+from .timeouts import NO_LIMIT, UNSET, Timeout
 
 __all__ = [
     "EffectiveProxies",
@@ -175,12 +175,20 @@ def effective_verify(call: Any, session: Any, *, trust_env: bool) -> Any:
     return explicit
 
 
-def effective_timeout(call: Any, session: Any) -> Any:
-    """What the adapter is told: the caller's own value, `NO_LIMIT` for None, and None when nobody said anything.
+def effective_timeout(call: Any, mount: Any = None, session: Any = UNSET) -> Any:
+    """What the adapter is told: the value of the call, else of the session unless the *mount* has one.
 
-    None leaves the choice to the adapter, so that one mounted with a timeout of its own is heard.
+    None leaves it to the adapter, which knows what it was mounted with.
+
+    None on call or session is `NO_LIMIT`, UNSET says nothing. A total begins to run here, also that of a mount.
     """
-    given = session if call is UNSET else call
+    given = call
     if given is UNSET:
-        return None
+        if mount is not None and getattr(mount, "total", None) is None:
+            return None
+        given = session if mount is None else mount
+        if given is UNSET:
+            return None
+    if isinstance(given, Timeout) and given.total is not None:
+        return given.start()
     return NO_LIMIT if given is None else given

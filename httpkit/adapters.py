@@ -219,7 +219,7 @@ class HTTPAdapter(BaseAdapter):
     # Private, since subclasses have attributes of their own called `timeout` or `ssl_context`, set before
     # ours are.
     _max_retries: Any = Retry(0, read=False)
-    _default_timeout: Timeout | TimeoutSauce = DEFAULT_TIMEOUT
+    _default_timeout: Timeout | TimeoutSauce | None = None
     _extra_settings: Mapping[str, Any] = _NOTHING
     _bounds: Bounds | None = None
     _codec_limits: Limits | None = None
@@ -292,7 +292,7 @@ class HTTPAdapter(BaseAdapter):
         self.config = {}
         self._kept = {}
         self.proxy_manager = {}
-        self._default_timeout = _limits(timeout, DEFAULT_TIMEOUT)
+        self._default_timeout = None if timeout is None else _limits(timeout, None)
         self._bounds = Bounds.of(max_response_size, max_decompression_ratio)
         self._codec_limits = limits
         self._on_interim = on_interim
@@ -618,6 +618,9 @@ class HTTPAdapter(BaseAdapter):
             fields += pools.framing(body, cast(str, request.method), chunked=False)
         if isinstance(limits, TimeoutSauce):
             limits = Timeout.of(limits)
+        waits = None
+        if limits.total is not None or limits.pool is not None:
+            waits = pools.Waits(limits.start())
         try:
             return conn.exchange(
                 request.method,
@@ -627,6 +630,7 @@ class HTTPAdapter(BaseAdapter):
                 connect_timeout=limits.connect,
                 read_timeout=limits.read,
                 rewind=lambda: _rewound(request),
+                waits=waits,
             )
         except (_HTTPError, OSError) as error:
             if isinstance(error, (RequestException, EmptyPoolError, ClosedPoolError)):
@@ -639,6 +643,11 @@ class HTTPAdapter(BaseAdapter):
         self, conn: Any, request: PreparedRequest, target: str, limits: Timeout | TimeoutSauce
     ) -> Any:
         """Send *request* by urllib3's own way: for its retries, and for pools that are not ours."""
+        options: dict[str, Any] = {**_ONE_EXCHANGE}
+        if isinstance(limits, Timeout) and (limits.total is not None or limits.pool is not None):
+            limits = limits.start()
+            own = getattr(conn, "pool_timeout", None) if limits.pool is None else limits.pool
+            options["pool_timeout"] = limits.within(own)
         return conn.urlopen(
             method=request.method,
             url=target,
@@ -647,7 +656,7 @@ class HTTPAdapter(BaseAdapter):
             chunked=request.body is not None and "Content-Length" not in request.headers,
             timeout=_urllib3_timeout(limits),
             retries=self._retries(request),
-            **_ONE_EXCHANGE,
+            **options,
         )
 
     def _instruct(self, conn: Any) -> None:
@@ -831,17 +840,19 @@ def _known(settings: dict[str, Any]) -> dict[str, Any]:
     return settings
 
 
-def _limits(timeout: Any, default: Timeout | TimeoutSauce) -> Timeout | TimeoutSauce:
+def _limits(timeout: Any, default: Timeout | TimeoutSauce | None) -> Timeout | TimeoutSauce:
     """The timeout to use. Raises ValueError, which names it, when it means nothing."""
     if timeout is None:
-        return default
+        return default or DEFAULT_TIMEOUT
     return timeout if isinstance(timeout, (Timeout, TimeoutSauce)) else Timeout.of(timeout)
 
 
 def _urllib3_timeout(limits: Timeout | TimeoutSauce) -> TimeoutSauce:
-    return (
-        limits if isinstance(limits, TimeoutSauce) else TimeoutSauce(connect=limits.connect, read=limits.read)
-    )
+    if isinstance(limits, TimeoutSauce):
+        return limits
+    if limits.total is not None:
+        return pools.RemainingTimeout(limits.start())
+    return TimeoutSauce(connect=limits.connect, read=limits.read)
 
 
 def _proxy_url(proxy: str) -> str:

@@ -34,14 +34,15 @@ from ._settings import (
     merge_setting,
     settled_proxies,
 )
+from ._wire import errors
 from .adapters import BaseAdapter, HTTPAdapter
 from .cookies import RequestsCookieJar, cookiejar_from_dict, extract_cookies_to_jar, merge_cookies
-from .exceptions import AddressNotAllowed, InvalidHeader, InvalidSchema, RequestException
+from .exceptions import AddressNotAllowed, DeadlineExceeded, InvalidHeader, InvalidSchema, RequestException
 from .hooks import default_hooks, dispatch_hook
 from .models import DEFAULT_REDIRECT_LIMIT, REDIRECT_STATI, PreparedRequest, Request, Response
 from .redirects import check_policy
 from .structures import CaseInsensitiveDict
-from .timeouts import UNSET, RunningTimeout, Unset, remaining
+from .timeouts import UNSET, RunningTimeout, Timeout, Unset, remaining
 
 if TYPE_CHECKING:
     import os
@@ -65,7 +66,6 @@ if TYPE_CHECKING:
     from .models import AuthType
     from .redirects import RedirectPolicy, SecretFields
     from .retries import Retry, Tokens
-    from .timeouts import Timeout
     from .tlsconfig import TLS
 
     Self = TypeVar("Self", bound="Session")
@@ -190,6 +190,7 @@ class SessionRedirectMixin:
         settings: dict[str, Any] = {"stream": stream, "verify": verify, "cert": cert, **adapter_kwargs}
         if timeout is not None:
             settings["timeout"] = timeout
+        running = timeout if isinstance(timeout, RunningTimeout) else None
         steps = _pipeline.follow_redirects(resp, req, self, proxies)
         answer: Response | None = None
         while True:
@@ -200,6 +201,8 @@ class SessionRedirectMixin:
             if isinstance(effect, Drain):
                 answer = _drain(effect.response, effect.most)
             elif isinstance(effect, Hop):
+                if running is not None:
+                    running.watch.fold("redirects")
                 effect.request._is_hop = True
                 try:
                     answer = self.send(
@@ -263,6 +266,14 @@ def _policy(given: object) -> Retry | None:
     return Retry.of(given)
 
 
+def _check(timeout: RunningTimeout, request: PreparedRequest) -> None:
+    """Raise DeadlineExceeded when nothing is left, before an adapter is asked that may know nothing of it."""
+    try:
+        timeout.within()
+    except DeadlineExceeded as error:
+        raise errors.translate(error, request) from None
+
+
 def _method(given: object) -> str:
     """A method that is not given as text, as text. Raises InvalidHeader for what is none (RFC 9110 §9.1)."""
     if isinstance(given, bytes) and given:
@@ -281,6 +292,9 @@ class Session(SessionRedirectMixin):
 
     *resolve*, *uds* and *tls* are for its own two adapters: addresses to connect to in place of what names have, a
     Unix socket, and what TLS connections shall be like; see `adapters.HTTPAdapter`.
+
+    *timeout* is for calls that give none and whose adapter was mounted without one. Raises ValueError for one
+    that means nothing.
 
     *retry* is when calls are tried again that say nothing themselves, on mounts that say nothing: a
     `retries.Retry`, or a number of attempts, the first one included; None, the default, is never.
@@ -319,8 +333,8 @@ class Session(SessionRedirectMixin):
         "allow_addresses",
     ]
 
-    #: The timeout of calls that give none; UNSET leaves it to the adapter.
-    timeout: TimeoutType | Unset = UNSET
+    #: The timeout of calls that give none, where the mounted adapter has none either; UNSET is the default.
+    timeout: TimeoutType | Timeout | Unset = UNSET
     #: How many bytes a body may have, codings removed, and how many times those on the wire, for calls and mounts
     #: that say neither; None is no limit, UNSET leaves it to the default.
     max_response_size: int | Unset | None = UNSET
@@ -343,7 +357,11 @@ class Session(SessionRedirectMixin):
         redirects: RedirectPolicy = "all",
         secret_fields: SecretFields | None = None,
         allow_addresses: AllowAddresses = None,
+        timeout: TimeoutType | Timeout | Unset = UNSET,
     ) -> None:
+        if timeout is not UNSET:
+            Timeout.of(timeout)
+            self.timeout = timeout
         self.headers = default_headers()
         self.auth: AuthType = None
         self.proxies: dict[str, str] = {}
@@ -401,8 +419,6 @@ class Session(SessionRedirectMixin):
 
     def prepare_request(self, request: Request) -> PreparedRequest:
         """*request* with the defaults of this session merged in, ready to be sent."""
-        if not hasattr(request, "params"):
-            raise TypeError(f"prepare_request() takes a Request, not {type(request).__name__}")
         prepared = PreparedRequest()
         headers: Any = self.headers
         if request.headers or not _is_sendable(headers):
@@ -473,18 +489,19 @@ class Session(SessionRedirectMixin):
     ) -> Response:
         """Build a request, send it, follow its redirects and give back the response.
 
-        *params* go into the query: a mapping (lists repeat a name, None leaves it out), pairs, text or bytes.
-        *data* is the body: pairs, text, bytes, a file, an iterable of bytes, or a callable that makes one of
-        the last four for each time it is sent; *json* an object to be written as JSON; *files* a mapping from
-        field name to file, content or `(filename, content[, content_type[, headers]])`. *auth* is a `(user,
-        password)` tuple or a callable. *timeout* is in seconds: one number, `(connect, read)`, or None to
-        wait for ever; by default ten to connect and sixty between receives. *proxies* maps `http`, `https`,
-        `all`, or these with `://host`, to proxy URLs. With *stream* the body is not read before the call
-        returns. *verify* is True, False, a CA file or directory, or an `ssl.SSLContext`; *cert* a file, a
-        `(cert, key)` pair or `(cert, key, password)`. *max_response_size* is how many bytes the body may
-        have, *max_decompression_ratio* how many times those that came over the wire (500 by default, asked
-        beyond 8 MiB); None is no limit. *retry* is when it is sent again: a `retries.Retry`, a number of
-        attempts, or None for never.
+        *params* go into the query: a mapping (lists repeat a name, None leaves it out), pairs, text or
+        bytes. *data* is the body: pairs, text, bytes, a file, an iterable of bytes, or a callable that
+        makes one of the last four for each time it is sent; *json* an object to be written as JSON; *files*
+        a mapping from field name to file, content or `(filename, content[, content_type[, headers]])`.
+        *auth* is a `(user, password)` tuple or a callable. *timeout* is in seconds: one number, `(connect,
+        read)`, a `timeouts.Timeout`, whose `total` bounds the whole call, or None to wait for ever; by
+        default ten to connect and sixty between receives. *proxies* maps `http`, `https`, `all`, or these
+        with `://host`, to proxy URLs. With *stream* the body is not read before the call returns. *verify*
+        is True, False, a CA file or directory, or an `ssl.SSLContext`; *cert* a file, a `(cert, key)` pair
+        or `(cert, key, password)`. *max_response_size* is how many bytes the body may have,
+        *max_decompression_ratio* how many times those that came over the wire (500 by default, asked beyond
+        8 MiB); None is no limit. *retry* is when it is sent again: a `retries.Retry`, a number of attempts,
+        or None for never.
 
         Raises RequestException, whose subclasses say what went wrong; a 4xx or 5xx status is a response and
         not an error.
@@ -559,7 +576,11 @@ class Session(SessionRedirectMixin):
         if request._is_for_proxy and not _reading_proxy(request.url or "", kwargs["proxies"]):
             request = request.copy()
             request.headers.pop("Proxy-Authorization", None)
+        said = kwargs["timeout"]
         response = self._exchange(request, kwargs)
+        if kwargs["timeout"] is not said and not isinstance(kwargs["timeout"], RunningTimeout):
+            # That was for this hop: the next may be another mount's.
+            kwargs["timeout"] = said
         try:
             if response.status_code not in REDIRECT_STATI and self._follows_by_the_book:
                 pass
@@ -596,13 +617,17 @@ class Session(SessionRedirectMixin):
             kwargs["proxies"] = effective_proxies(
                 request.url or "", kwargs.get("proxies"), self.proxies, trust_env=self.trust_env
             )
-        kwargs["timeout"] = effective_timeout(kwargs.get("timeout", UNSET), self.timeout)
+        kwargs["timeout"] = effective_timeout(kwargs.get("timeout", UNSET))
 
     def _exchange(self, request: PreparedRequest, settings: dict[str, Any]) -> Response:
         """Drive one hop: perform what the pipeline asks for until it has its response."""
         adapter = self.get_adapter(url=request.url or "")
         if self._guard is not None:
             _hold_to(adapter, self._guard, request)
+        if settings["timeout"] is None:
+            own = getattr(adapter, "_default_timeout", None)
+            if own is not None or self.timeout is not UNSET:
+                settings["timeout"] = effective_timeout(UNSET, own, self.timeout)
         persistence = None
         policy: object = request._retry
         if policy is UNSET:
@@ -632,6 +657,8 @@ class Session(SessionRedirectMixin):
         if self.max_response_size is not UNSET or self.max_decompression_ratio is not UNSET:
             bounds = Bounds(self.max_response_size, self.max_decompression_ratio)
         if isinstance(effect, Send):
+            if isinstance(settings["timeout"], RunningTimeout):
+                _check(settings["timeout"], effect.request)
             start = preferred_clock()
             response = adapter.send(effect.request, **settings)
             response.elapsed = timedelta(seconds=preferred_clock() - start)
@@ -744,14 +771,8 @@ class Session(SessionRedirectMixin):
         """Let *adapter* serve URLs that begin with *prefix*, such as `https://api.example.com/v2`.
 
         The prefix ends at a boundary: that of a scheme, a host, a port, or anywhere inside a path. A prefix
-        without a port covers every port of its host. Longer prefixes are asked first. Raises TypeError for what is
-        no prefix or no adapter.
+        without a port covers every port of its host. Longer prefixes are asked first.
         """
-        if not isinstance(prefix, str):
-            raise TypeError(f"mount(): the prefix is text such as 'https://', not {type(prefix).__name__}")
-        if isinstance(adapter, type) or not callable(getattr(adapter, "send", None)):
-            given = f"the class {adapter.__name__}" if isinstance(adapter, type) else type(adapter).__name__
-            raise TypeError(f"mount(): give an adapter, an object with send() and close(), not {given}")
         self.adapters[prefix] = adapter
         # Programs also put a dict of their own there.
         for shorter in sorted(

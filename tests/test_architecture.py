@@ -24,7 +24,10 @@ FLOORS: list[tuple[str, str]] = [
             "status_codes stores timeouts"
         ),
     ),
-    ("1b", "_bounds _message.fields _message.set_cookie _message.typed _message.urls _wire.framing"),
+    (
+        "1b",
+        "_bounds _message.fields _message.set_cookie _message.typed _message.urls _wire.deadlines _wire.framing",
+    ),
     ("1c", "_downloads _wire.certificates tlsconfig"),
     (
         "2a",

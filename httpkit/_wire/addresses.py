@@ -2,8 +2,9 @@
 
 A name is looked up once for each new connection. Where it has several addresses they are tried in the order of RFC 8305
 §4, families alternating, each a quarter of a second after the one before (§5), and the first to connect wins; every
-other socket is closed. The time limit bounds the attempts together; the lookup before them is the system's, which
-cannot be interrupted. One address, the usual case, is connected to without any of this.
+other socket is closed. The time limit bounds the lookup and the attempts together. The lookup is the system's and
+cannot be interrupted: it runs in a thread, which is left alone when the time is up. One address, the usual case, is
+connected to without any of the rest.
 
 `connect` is the only way out. A route with a guard is held to it there: the guard is asked about each address before it
 is connected to, and about the peer of the socket before that is given away. The addresses that were looked up are those
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import selectors
 import socket
 import time
@@ -28,6 +30,8 @@ from ..exceptions import AddressNotAllowed
 
 if TYPE_CHECKING:
     from ..address_policy import AddressPolicy
+
+from .deadlines import in_time
 
 __all__ = [
     "ATTEMPT_DELAY",
@@ -57,6 +61,8 @@ _Failure = TypeVar("_Failure", bound="NoConnection")
 _Selector: Any = getattr(selectors, "PollSelector", selectors.SelectSelector)
 _IN_PROGRESS = (errno.EINPROGRESS, getattr(errno, "WSAEWOULDBLOCK", errno.EINPROGRESS))
 _NAMED_IN_ERRORS = 8
+#: What nobody has to be asked about.
+_NUMERIC = re.compile(r"[0-9.]+|[^:]*:.*")
 
 
 class NoConnection(OSError):
@@ -222,10 +228,12 @@ def connect(
     family: int = socket.AF_UNSPEC,
     route: Route | None = None,
     delay: float = ATTEMPT_DELAY,
+    looked_up: Callable[[], object] | None = None,
 ) -> socket.socket:
     """A socket connected to *host*, a name or an address, at *port*, or to where *route* leads.
 
-    *timeout* is in seconds, for all attempts together, and is what the socket has afterwards; None is no limit.
+    *timeout* is in seconds, for the lookup and all attempts together, and is what the socket has afterwards; None is no
+    limit. *looked_up* is called between the two.
     *source_address* and *socket_options* are for each attempt; on a Unix socket only options of `SOL_SOCKET` are set.
     *family* limits what a name may have. *delay* is the time between two attempts.
 
@@ -235,22 +243,29 @@ def connect(
     manner = _Manner(timeout, source_address, socket_options or ())
     if route is not None and route.uds is not None:
         return _connect_to_path(route.uds, manner)
-    found = _candidates(host, port, family, route)
+    began = time.monotonic()
+    found = _candidates(host, port, family, route, timeout)
+    if looked_up is not None:
+        looked_up()
     guard = None if route is None else route.guard
     if guard is not None:
         found = _allowed(found, host, guard)
-    sock = _connect_to(found[0], manner) if len(found) == 1 else _race(found, manner, delay)
+    left = None if timeout is None else began + timeout - time.monotonic()
+    if left is not None and left <= 0:
+        raise TimeoutError(errno.ETIMEDOUT, "no time was left after the lookup of the name")
+    sock = _connect_to(found[0], manner, left) if len(found) == 1 else _race(found, manner, delay, left)
     if guard is not None:
         _check_peer(sock, host, guard)
     return sock
 
 
-def checked(host: str, port: int, guard: AddressPolicy) -> str:
+def checked(host: str, port: int, guard: AddressPolicy, timeout: float | None = None) -> str:
     """An address of *host* that *guard* allows, for somebody else to connect to.
 
-    Raises gaierror when there is no address, and AddressNotAllowed when there is none that is allowed.
+    Raises gaierror when there is no address, AddressNotAllowed when there is none that is allowed, and TimeoutError
+    when the lookup takes longer than *timeout* seconds.
     """
-    return _shown(_allowed(_candidates(host, port, socket.AF_UNSPEC, None), host, guard)[0])
+    return _shown(_allowed(_candidates(host, port, socket.AF_UNSPEC, None, timeout), host, guard)[0])
 
 
 def _allowed(found: list[Address], host: str, guard: AddressPolicy) -> list[Address]:
@@ -278,10 +293,12 @@ def _check_peer(sock: socket.socket, host: str, guard: AddressPolicy) -> None:
         raise
 
 
-def _candidates(host: str, port: int, family: int, route: Route | None) -> list[Address]:
+def _candidates(
+    host: str, port: int, family: int, route: Route | None, timeout: float | None
+) -> list[Address]:
     given = None if route is None else route.override(host, port)
     if given is None:
-        return interleaved(_looked_up(host.strip("[]"), port, family))
+        return interleaved(_looked_up_in_time(host.strip("[]"), port, family, timeout))
     found: list[Address] = []
     for text in given:
         if not is_ip_address(text):
@@ -290,6 +307,14 @@ def _candidates(host: str, port: int, family: int, route: Route | None) -> list[
     if not found:
         raise socket.gaierror(socket.EAI_NONAME, "resolve= gave no address")
     return found
+
+
+def _looked_up_in_time(host: str, port: int, family: int, timeout: float | None) -> list[Address]:
+    if timeout is None or _NUMERIC.fullmatch(host):
+        return _looked_up(host, port, family)
+    # Two that ask the same of the same resolver get the same answer.
+    key = (socket.getaddrinfo, host, port, family)
+    return in_time(lambda: _looked_up(host, port, family), timeout, key=key)
 
 
 def _looked_up(host: str, port: int, family: int) -> list[Address]:
@@ -310,10 +335,11 @@ def interleaved(found: list[Address]) -> list[Address]:
     return [address for pair in zip_longest(preferred, others) for address in pair if address is not None]
 
 
-def _connect_to(address: Address, manner: _Manner) -> socket.socket:
-    sock = _opened(address, manner, manner.timeout)
+def _connect_to(address: Address, manner: _Manner, left: float | None) -> socket.socket:
+    sock = _opened(address, manner, left)
     try:
         sock.connect(address[3])
+        sock.settimeout(manner.timeout)
     except BaseException:
         sock.close()
         raise
@@ -348,7 +374,7 @@ def _connect_to_path(path: str | bytes, manner: _Manner) -> socket.socket:
     own = tuple(option for option in manner.options if option[0] == socket.SOL_SOCKET)
     address = (socket.AF_UNIX, socket.SOCK_STREAM, 0, path)
     try:
-        return _connect_to(address, _Manner(manner.timeout, None, own))
+        return _connect_to(address, _Manner(manner.timeout, None, own), manner.timeout)
     except TimeoutError:
         raise
     except OSError as error:
@@ -418,14 +444,15 @@ class _Race:
         self._running.close()
 
 
-def _race(addresses: list[Address], manner: _Manner, delay: float) -> socket.socket:
-    """The socket of the first of *addresses* to connect, the attempts beginning *delay* seconds apart.
+def _race(addresses: list[Address], manner: _Manner, delay: float, left: float | None) -> socket.socket:
+    """The socket of the first of *addresses* to connect within *left* seconds, the attempts beginning *delay* seconds
+    apart.
 
     One that fails lets the next begin at once.
     """
     race = _Race(addresses, manner)
     begins = time.monotonic()
-    ends = None if manner.timeout is None else begins + manner.timeout
+    ends = None if left is None else begins + left
     try:
         while race.is_undecided:
             now = time.monotonic()

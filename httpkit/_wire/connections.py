@@ -17,7 +17,8 @@ import sys
 import weakref
 from collections.abc import Callable
 from contextlib import nullcontext
-from functools import lru_cache
+from copy import copy
+from functools import lru_cache, partial
 from http import client
 from typing import TYPE_CHECKING, Any, Union, cast
 
@@ -37,8 +38,9 @@ from urllib3.util.ssl_ import resolve_cert_reqs
 from urllib3.util.wait import wait_for_read
 
 from .._message import urls
-from ..exceptions import AddressNotAllowed
+from ..exceptions import AddressNotAllowed, RequestException
 from . import addresses, http11, sending, tls
+from .deadlines import Limits, Opening, TimedSocket, Waits, in_time, limits_of
 from .response import RECEIVE_SIZE, BodyReader, WireResponse
 from .sending import UnfinishedBody, framing
 
@@ -117,6 +119,17 @@ def _write(sock: Any, message: bytes) -> int:
         except BlockingIOError:
             pass
     return cast(int, sock.send(message))
+
+
+def _bounded(sock: Any, opening: Opening) -> Any:
+    """*sock*, that was just connected, with the time that is left for TLS or a tunnel as its timeout."""
+    opening.watch.enter("tls")
+    try:
+        sock.settimeout(opening.within())
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 class _Lease:
@@ -206,9 +219,12 @@ class _Lease:
         return cast(io.BufferedReader, self._sock.makefile("rb"))
 
     def detach(self) -> socket.socket:
+        sock = self._connection.sock
         self._connection.sock = None
         self.give_back(reusable=False)
-        return cast(socket.socket, self._sock)
+        if self._connection.waits is not None:
+            sock.settimeout(self._connection.waits.read)
+        return cast(socket.socket, sock)
 
 
 #: Those whose answer is being read. Being here keeps a socket out of the garbage that an abandoned response is
@@ -249,6 +265,9 @@ class HTTPConnection(_HTTPConnection):
     route: addresses.Route | None = None
     #: Sees the head of each interim response: 103 Early Hints above all.
     on_interim: Callable[[http11.Head], None] | None = None
+    #: The limits of the exchange that it carries, where the whole call has one, and those of connecting meanwhile.
+    waits: Waits | None = None
+    _opening: Opening | None = None
     _asked: tuple[str, str, _Early] | OSError | None = None
     #: The fields of the last request, and what they came to.
     _last_fields: list[tuple[str, Any]] | None = None
@@ -290,33 +309,84 @@ class HTTPConnection(_HTTPConnection):
             self._poller.register(sock, select.POLLIN)
         return bool(self._poller.poll(0))
 
+    def connect(self) -> None:
+        """Connect, by way of a proxy's tunnel and with TLS where these are asked for, all of it within `timeout`."""
+        running = None if self.waits is None else self.waits.running
+        opening = self._opening = Opening(self.timeout, running)
+        try:
+            super().connect()
+        except TimeoutError as error:
+            # In the middle of TLS or of a tunnel.
+            known = opening.late(error)
+            if known is error and not isinstance(error, RequestException):
+                known = self._late(ReadTimeoutError, f"Read timed out. (read timeout={opening.limit})")
+            raise known from error
+        finally:
+            self._opening = None
+
+    def limits_now(self) -> Limits | None:
+        """What bounds a wait of its socket at this moment, beside the timeout that the socket has."""
+        return self._opening or self.waits
+
+    def _late(self, kind: Any, why: str) -> Any:
+        """An error of urllib3's *kind* that knows where the time went."""
+        error: Any = kind(cast(Any, self), None, why) if kind is ReadTimeoutError else kind(self, why)
+        error.spent = self._opening.watch.spent() if self._opening is not None else {}
+        return error
+
     def _new_conn(self) -> socket.socket:
         """A socket connected to the host, or to where `route` leads. Raises urllib3's errors, as its own does."""
+        opening = self._opening or Opening(self.timeout, None)
+        opening.watch.enter("lookup")
         if self.route is None and _connecting.create_connection is not _STOCK_CREATE_CONNECTION:
             return super()._new_conn()
         try:
             sock = addresses.connect(
                 self._dns_host,
                 self.port,
-                timeout=self.timeout,
+                timeout=opening.within(),
                 source_address=self.source_address,
                 socket_options=self.socket_options,
                 family=_connecting.allowed_gai_family(),
                 route=self.route,
+                looked_up=partial(opening.watch.enter, "connect"),
             )
         except AddressNotAllowed as error:
             raise addresses.Guarded(error) from error
         except socket.gaierror as error:
             raise NameResolutionError(self.host, self, error) from error
         except TimeoutError as error:
-            why = f"Connection to {self.host} timed out. (connect timeout={self.timeout})"
-            raise ConnectTimeoutError(self, why) from error
+            raise self._too_late(error, opening) from error
         except UnicodeError as error:
             raise LocationParseError(f"'{self.host}', label empty or too long") from error
         except OSError as error:
             raise NewConnectionError(self, f"Failed to establish a new connection: {error}") from error
         sys.audit("http.client.connect", self, self.host, self.port)
-        return sock
+        return cast(socket.socket, _bounded(sock, opening))
+
+    def _too_late(self, error: TimeoutError, opening: Opening) -> Exception:
+        """What to raise for an *error* that came before there was a connection."""
+        known = opening.late(error)
+        if isinstance(known, RequestException):
+            return known
+        why = f"Connection to {self.host} timed out. (connect timeout={self.timeout})"
+        return cast(Exception, self._late(ConnectTimeoutError, why))
+
+    def _tunnel(self) -> None:
+        """Ask the proxy for a tunnel. Its answer is read by http.client, from a socket that watches the time."""
+        opening, sock = self._opening, self.sock
+        if opening is None:
+            super()._tunnel()
+            return
+        opening.watch.enter("proxy")
+        self.sock = TimedSocket(sock, opening)
+        try:
+            super()._tunnel()
+        finally:
+            if self.sock is not None:
+                self.sock = sock
+        sock.settimeout(opening.within())
+        opening.watch.enter("tls")
 
     def close(self) -> None:
         """Close the socket, if there is one."""
@@ -340,6 +410,8 @@ class HTTPConnection(_HTTPConnection):
         *fields* are complete, Host and framing included. *lease* ends with the last byte of the body; after
         an error the caller ends it.
         """
+        if self.waits is not None:
+            self.waits.running.enter("send")
         return self._read_head(method, target, lease, self._send(method, target, fields, body))
 
     def request(self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any) -> None:
@@ -441,7 +513,7 @@ class HTTPConnection(_HTTPConnection):
             self._last_fields = fields
 
     def _send_at_once(self, message: bytes) -> _Early:
-        sock = self.sock
+        sock = self.sock if self.waits is None else TimedSocket(self.sock, self.waits)
         # The first send tells whether the connection was dead already: then nothing of the request has left.
         sent = _write(sock, message)
         self.began_sending = True
@@ -469,7 +541,8 @@ class HTTPConnection(_HTTPConnection):
         early = self._listen()
         block = sending.BLOCK if self.blocksize == _THEIR_BLOCK else self.blocksize
         try:
-            self.sent_all = sending.Upload(self.sock, early, block).send(body, length, chunked)
+            upload = sending.Upload(self.sock, early, block, self.waits)
+            self.sent_all = upload.send(body, length, chunked)
         finally:
             self.began_receiving = early.began
         return early
@@ -497,7 +570,11 @@ class HTTPConnection(_HTTPConnection):
         if lasts and isinstance(self.sock, ssl.SSLSocket):
             # Its end is the end of the connection, and TLS can tell that from an attack (RFC 9112 §9.8).
             setattr(self.sock, "suppress_ragged_eofs", False)  # noqa: B010  # unknown to typeshed
-        lease.begin(self.sock)
+        if self.waits is None:
+            lease.begin(self.sock)
+        else:
+            self.waits.running.enter("body")
+            lease.begin(TimedSocket(self.sock, self.waits))
         reader = BodyReader(lease, body, rest, persistent=persistent, upgraded=head.status == 101)
         response = WireResponse(head, lease, reader, url=target)
         response.is_on_kept_connection, self.has_served = self.has_served, True
@@ -505,6 +582,9 @@ class HTTPConnection(_HTTPConnection):
 
     def _receive_head(self, reader: http11.HeadReader | None) -> tuple[http11.Head, bytes]:
         sock = self.sock
+        if self.waits is not None:
+            self.waits.running.enter("head")
+            sock = TimedSocket(sock, self.waits)
         data = sock.recv(RECEIVE_SIZE)
         if reader is None:
             if data:
@@ -622,6 +702,11 @@ class HTTPSConnection(HTTPConnection, _HTTPSConnection):
         self._share_with_proxy(settings)
         self._trust_is_loaded()
 
+    def _connect_tls_proxy(self, hostname: str, sock: Any) -> Any:
+        """TLS with the proxy. TLS with the server goes through it, each receive of which may be many of these."""
+        secure = super()._connect_tls_proxy(hostname, sock)
+        return secure if self._tunnel_host is None else TimedSocket(secure, limits_of(self))
+
     def _stated_settings(self) -> tls.Settings:
         return tls.Settings(
             verifies=resolve_cert_reqs(self.cert_reqs) != ssl.CERT_NONE,
@@ -655,6 +740,8 @@ def socks_connection_classes() -> tuple[type[HTTPConnection], type[HTTPSConnecti
 
     class ThroughSOCKS(SOCKSConnection):
         route: addresses.Route | None
+        _opening: Opening | None
+        _too_late: Any
 
         def _new_conn(self) -> Any:
             """A connection made by the proxy: to the address that `route` gives, or to the name.
@@ -663,22 +750,35 @@ def socks_connection_classes() -> tuple[type[HTTPConnection], type[HTTPSConnecti
             addresses rather than names, it is told one that was checked.
             """
             name, options, route = self._dns_host, self._socks_options, self.route
+            opening = self._opening or Opening(self.timeout, None)
+            opening.watch.enter("proxy")
             if route is not None:
                 self._dns_host = route.instead_of(name, self.port)
             try:
                 if route is not None and route.guard is not None:
-                    self._check(route.guard)
-                return super()._new_conn()
+                    self._check(route.guard, opening)
+                return _bounded(self._connect_in_time(opening), opening)
+            except TimeoutError as error:
+                raise self._too_late(error, opening) from error
             finally:
                 self._dns_host, self._socks_options = name, options
 
-        def _check(self, guard: AddressPolicy) -> None:
+        def _connect_in_time(self, opening: Opening) -> Any:
+            """PySocks knows no limit but that of each receive, so it may have to be left alone with a copy of ours."""
+            left = opening.within()
+            if left is None:
+                return super()._new_conn()
+            return in_time(super(ThroughSOCKS, copy(self))._new_conn, left, discard=lambda sock: sock.close())
+
+        def _check(self, guard: AddressPolicy, opening: Opening) -> None:
             proxy = str(self._socks_options["proxy_host"])
             try:
-                there = addresses.checked(proxy, int(self._socks_options["proxy_port"] or 1080), guard)
+                port = int(self._socks_options["proxy_port"] or 1080)
+                there = addresses.checked(proxy, port, guard, opening.within())
                 self._socks_options = {**self._socks_options, "proxy_host": there}
                 if not self._socks_options["rdns"] or addresses.is_ip_address(self._dns_host):
-                    self._dns_host = addresses.checked(self._dns_host, int(self.port or 0), guard)
+                    port = int(self.port or 0)
+                    self._dns_host = addresses.checked(self._dns_host, port, guard, opening.within())
             except AddressNotAllowed as error:
                 raise addresses.Guarded(error) from error
             except socket.gaierror as error:

@@ -22,6 +22,7 @@ from ..exceptions import (
     ConnectionError,
     ConnectTimeout,
     ContentDecodingError,
+    DeadlineExceeded,
     InvalidHeader,
     InvalidProxyURL,
     InvalidURL,
@@ -32,6 +33,7 @@ from ..exceptions import (
     ResponseTooLarge,
     RetryError,
     SSLError,
+    shown_phases,
 )
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
 
     from .certificates import Certificate
 
-__all__ = ["BrokenReadTimeout", "UnsendableRequest", "translate"]
+__all__ = ["BrokenReadTimeout", "HandshakeTimeout", "UnsendableRequest", "translate"]
 
 Kind = type[RequestException]
 
@@ -49,6 +51,7 @@ _THEIR_MODULES = re.compile(
 )
 _SECONDS = re.compile(r"timeout=([0-9.]+)")
 _NAMES_SHOWN = 8
+_FREE = re.compile(r"free within ([0-9.]+) s")
 _TUNNEL = re.compile(r"Tunnel connection failed: (.*)", re.DOTALL)
 
 
@@ -56,6 +59,12 @@ class BrokenReadTimeout(ReadTimeout, ConnectionError):
     """A read timeout where requests raises its ConnectionError: in the body, while sending, and after retries.
 
     Both `except ReadTimeout` and `except ConnectionError` catch it.
+    """
+
+
+class HandshakeTimeout(ConnectTimeout, ReadTimeout):
+    """No connection within the connect timeout, where requests raises its ReadTimeout: in TLS, or while a proxy makes a
+    tunnel.
     """
 
 
@@ -93,6 +102,8 @@ def _say_where(error: RequestException, request: Any) -> None:
         error._message = f"The body from {server} is broken: {error}"
     elif isinstance(error, ResponseTooLarge):
         error._message = f"From {server}: {error}"
+    elif isinstance(error, DeadlineExceeded):
+        error._message = f"No whole answer from {server}: {error}"
 
 
 def _chain(error: object) -> Iterator[BaseException]:
@@ -142,7 +153,8 @@ def _send_kinds() -> Table:
         (theirs.MaxRetryError, _after_retries),
         (theirs.NewConnectionError, _no_connection),
         (theirs.ConnectTimeoutError, ConnectTimeout),
-        (theirs.ReadTimeoutError, ReadTimeout),
+        (theirs.ReadTimeoutError, _read_or_handshake),
+        (theirs.EmptyPoolError, ConnectTimeout),
         (theirs.ResponseError, RetryError),
         (theirs.ProxyError, ProxyError),
         ((theirs.SSLError, ssl.SSLError, CertificateError), SSLError),
@@ -180,7 +192,9 @@ def _body_kinds() -> Table:
     )
 
 
-_AFTER_RETRIES = (ConnectTimeout, RetryError, ProxyError, SSLError, BrokenReadTimeout, MalformedResponse)
+def _read_or_handshake(chain: list[BaseException]) -> Kind:
+    # Our connections say of an error how long making one took.
+    return ReadTimeout if getattr(chain[0], "spent", None) is None else HandshakeTimeout
 
 
 def _after_retries(chain: list[BaseException]) -> Kind:
@@ -190,7 +204,7 @@ def _after_retries(chain: list[BaseException]) -> Kind:
         return BrokenReadTimeout
     return (
         kind
-        if kind in (ConnectTimeout, RetryError, ProxyError, SSLError, BrokenReadTimeout)
+        if kind in (ConnectTimeout, HandshakeTimeout, RetryError, ProxyError, SSLError, BrokenReadTimeout)
         else ConnectionError
     )
 
@@ -472,22 +486,30 @@ def _name(error: Any, at: _Scene) -> str:
 
 
 def _read_timeout(error: Any, at: _Scene) -> str:
+    if getattr(error, "spent", None) is not None:
+        return _connect_timeout(error, at)
     if at.body:
-        return f"The body from {at.server} stopped coming{_within(error)} (read timeout)"
-    return f"No answer from {at.peer}{_within(error)} (read timeout)"
+        return f"The body from {at.server} stopped coming{_within(error)} (read timeout). {_longer('read')}"
+    return f"No answer from {at.peer}{_within(error)} (read timeout). {_longer('read')}"
 
 
 def _connect_timeout(error: Any, at: _Scene) -> str:
     late = next((link for link in _chain(error) if getattr(link, "tried", ())), None)
     # Where the host has several addresses, what became of each.
     tried = "" if late is None else f": {_show(late)}"
-    return f"No connection to {at.peer}{_within(error)} (connect timeout){tried}"
+    spent = shown_phases(getattr(error, "spent", None) or {})
+    took = f", after {spent}" if spent else ""
+    return f"No connection to {at.peer}{_within(error)} (connect timeout{took}){tried}. {_longer('connect')}"
 
 
 def _timeout(error: Any, at: _Scene) -> str:
     if at.body:
-        return f"The body from {at.server} stopped coming (read timeout)"
-    return f"{_up(at.peer)} did not take the request, or did not answer, in time (timeout)"
+        return f"The body from {at.server} stopped coming (read timeout). {_longer('read')}"
+    return f"{_up(at.peer)} did not take the request, or did not answer, in time (read timeout). {_longer('read')}"
+
+
+def _longer(limit: str) -> str:
+    return f"If it may take longer, give timeout=(connect, read) with a larger {limit}"
 
 
 def _within(error: BaseException) -> str:
@@ -520,7 +542,12 @@ def _connecting(error: Any, at: _Scene) -> str:
 
 
 def _empty_pool(error: Any, at: _Scene) -> str:
-    return f"All connections to {at.server} are in use. Close responses, or give the adapter a larger pool_maxsize."
+    seconds = _FREE.search(str(error))
+    waited = f", and none became free within {seconds[1]} seconds (pool timeout)" if seconds else ""
+    return (
+        f"All connections to {at.server} are in use{waited}. Close responses, give the adapter a larger "
+        "pool_maxsize, or wait longer by timeout=Timeout(pool=...)"
+    )
 
 
 def _proxy_scheme(error: Any, at: _Scene) -> str:

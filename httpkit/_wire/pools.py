@@ -36,12 +36,15 @@ from urllib3.exceptions import (
     SSLError,
 )
 from urllib3.poolmanager import PoolKey, PoolManager, ProxyManager, proxy_from_url
+from urllib3.util import Timeout as _Timeout
 from urllib3.util.ssl_match_hostname import CertificateError
 
 from ..exceptions import AddressNotAllowed, InvalidSchema, RequestException
+from ..timeouts import RunningTimeout
 from . import connections
 from .addresses import Guarded, Route
 from .connections import framing
+from .deadlines import Waits, late
 from .http11 import Head, Limits
 from .response import WireResponse
 
@@ -55,6 +58,8 @@ __all__ = [
     "HTTPSConnectionPool",
     "PoolManager",
     "ProxyManager",
+    "RemainingTimeout",
+    "Waits",
     "WireResponse",
     "close",
     "framing",
@@ -171,6 +176,19 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forked)
 
 
+class RemainingTimeout(_Timeout):
+    """A timeout for urllib3, which copies it for each attempt: then it is what remains of *running*."""
+
+    def __init__(self, running: RunningTimeout) -> None:
+        left = running.within()
+        super().__init__(total=left, connect=running.connect, read=running.read)
+        self.running = running
+
+    def clone(self) -> RemainingTimeout:
+        """For an attempt that begins now. Raises DeadlineExceeded when there is no time left for it."""
+        return RemainingTimeout(self.running)
+
+
 class HTTPConnectionPool(_HTTPConnectionPool):
     """The connections to one origin, or to one proxy for all origins that it serves by forwarding."""
 
@@ -276,6 +294,18 @@ class HTTPConnectionPool(_HTTPConnectionPool):
             raise
         return conn
 
+    def _get_conn_in_time(self, waits: Waits) -> Any:
+        """The same within what a call allows. Raises DeadlineExceeded besides."""
+        waits.running.enter("pool")
+        limit = self.pool_timeout if waits.pool is None else waits.pool
+        try:
+            return self._get_conn(waits.running.within(limit))
+        except EmptyPoolError as error:
+            known = late(waits.running, TimeoutError())
+            if isinstance(known, RequestException):
+                raise known from error
+            raise EmptyPoolError(self, f"no connection became free within {limit} s") from error
+
     def _is_usable(self, conn: Any) -> bool:
         expiry = self.keepalive_expiry
         if expiry is not None and self.clock() - getattr(conn, "idle_since", 0.0) > expiry:
@@ -310,14 +340,18 @@ class HTTPConnectionPool(_HTTPConnectionPool):
         connect_timeout: float | None,
         read_timeout: float | None,
         rewind: Callable[[], bool],
+        waits: Waits | None = None,
     ) -> Any:
         """Send one request and read the head of its answer, on a kept connection or a new one.
+
+        *waits* are the limits beyond those two, where the call has any.
 
         A kept connection that turns out dead before a byte of an answer is replaced by a new one once, when
         the method is idempotent or nothing of the request was sent, and *rewind* takes the body back to its
         beginning. Raises urllib3's errors, and those of the codec.
         """
-        conn = self._get_conn(self.pool_timeout)
+        conn = self._get_conn(self.pool_timeout) if waits is None else self._get_conn_in_time(waits)
+        conn.waits = waits
         lease = conn.lease(self)
         while True:
             kept = conn.sock is not None
@@ -404,6 +438,8 @@ class HTTPConnectionPool(_HTTPConnectionPool):
         """As urllib3's, which gives the connection back by itself where it names none for the response."""
         returns = options.get("response_conn") is None
         conn.is_returned_by_caller = returns
+        limits = options.get("timeout")
+        conn.waits = Waits(limits.running) if isinstance(limits, RemainingTimeout) else None
         response = super()._make_request(conn, method, target or url, *args, **options)
         if returns and options.get("preload_content", True) and isinstance(response, WireResponse):
             response.decode_content = bool(options.get("decode_content", True))

@@ -19,6 +19,7 @@ from typing import Any, cast
 
 from ..exceptions import InvalidHeader, RequestException
 from . import http11
+from .deadlines import TimedSocket, Waits
 
 __all__ = [
     "HUNG_UP",
@@ -191,12 +192,19 @@ def hear_in_spite(sock: Any, answer: EarlyAnswer) -> bool:
 
 
 class Upload:
-    """One body on its way through *sock*, whose timeout limits each wait; *answer* gets what comes back."""
+    """One body on its way through *sock*, whose timeout limits each wait; *answer* gets what comes back.
 
-    def __init__(self, sock: Any, answer: EarlyAnswer, block: int = BLOCK) -> None:
+    *waits* are the limits of the call that it is part of.
+    """
+
+    def __init__(
+        self, sock: Any, answer: EarlyAnswer, block: int = BLOCK, waits: Waits | None = None
+    ) -> None:
         self._sock = sock
         self._answer = answer
         self._block = block
+        self._waits = waits
+        self._plain = sock if waits is None else TimedSocket(sock, waits)
         self._timeout = sock.gettimeout()
         # Others, such as TLS within TLS, cannot wait for two things at once.
         self._listens = isinstance(sock, (socket.socket, ssl.SSLSocket))
@@ -217,7 +225,7 @@ class Upload:
                 done = self._send_pieces(_pieces(body, self._block, length), length, chunked)
         finally:
             self._sock.settimeout(self._timeout)
-        if self._broken is not None and not hear_in_spite(self._sock, self._answer):
+        if self._broken is not None and not hear_in_spite(self._plain, self._answer):
             raise self._broken
         return done
 
@@ -282,7 +290,7 @@ class Upload:
         view = memoryview(data)
         try:
             if not self._listens:
-                self._sock.sendall(view)
+                self._plain.sendall(view)
                 return True
             while view:
                 wanted = 0
@@ -302,15 +310,19 @@ class Upload:
     def _wait(self, wanted: int) -> bool:
         """Wait until the socket can be written, or read; False when what came meanwhile is a refusal."""
         hears = not self._answer.is_final
-        ready = _wait_for(self._sock, wanted | (_IN if hears else 0), self._timeout)
+        limit = self._timeout if self._waits is None else self._waits.within()
+        ready = _wait_for(self._sock, wanted | (_IN if hears else 0), limit)
         if not ready:
-            raise TimeoutError("timed out")
+            overdue = TimeoutError("timed out")
+            raise overdue if self._waits is None else self._waits.late(overdue)
         if hears and ready & ~_OUT:
             self._hear()
         return not self._answer.refuses
 
     def _is_refused(self) -> bool:
         """Look without waiting whether an answer has come that is a refusal."""
+        if self._waits is not None:
+            self._waits.within()
         if not self._listens or self._answer.is_final:
             return False
         if self._has_input():

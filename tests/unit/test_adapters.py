@@ -193,7 +193,7 @@ class TestPickling:
             {"max_retries": 1, "config": {}, "_pool_connections": 1, "_pool_maxsize": 2, "_pool_block": False}
         )
         assert adapter.poolmanager.connection_pool_kw["maxsize"] == 2
-        assert adapter._default_timeout == Timeout()
+        assert adapter._default_timeout is None
 
     def test_a_subclass_adds_attributes(self) -> None:
         twin = pickle.loads(pickle.dumps(Remembering("x")))

@@ -23,7 +23,7 @@ from httpkit._settings import (
     merge_setting,
 )
 from httpkit.structures import CaseInsensitiveDict
-from httpkit.timeouts import NO_LIMIT, UNSET, Timeout
+from httpkit.timeouts import NO_LIMIT, UNSET, RunningTimeout, Timeout
 
 
 class TestMergeSetting:
@@ -305,22 +305,46 @@ class TestEffectiveTimeout:
     urllib3_timeout = urllib3.Timeout(connect=1, read=2)
 
     @pytest.mark.parametrize(
-        ("call", "session", "effective"),
+        ("call", "mount", "session", "effective"),
         [
-            (UNSET, UNSET, None),
-            (3, UNSET, 3),
-            (UNSET, 3, 3),
-            (1, 3, 1),
-            (None, UNSET, NO_LIMIT),
-            (None, 3, NO_LIMIT),
-            (UNSET, None, NO_LIMIT),
-            ((1, 2), 3, (1, 2)),
-            (Timeout(1, 2), UNSET, Timeout(1, 2)),
-            (urllib3_timeout, UNSET, urllib3_timeout),
+            (UNSET, None, UNSET, None),
+            (3, None, UNSET, 3),
+            (UNSET, None, 3, 3),
+            (1, None, 3, 1),
+            (None, None, UNSET, NO_LIMIT),
+            (None, None, 3, NO_LIMIT),
+            (UNSET, None, None, NO_LIMIT),
+            ((1, 2), None, 3, (1, 2)),
+            (Timeout(1, 2), None, UNSET, Timeout(1, 2)),
+            (urllib3_timeout, None, UNSET, urllib3_timeout),
+            (UNSET, Timeout(5, 6), 3, None),
+            (UNSET, Timeout(5, 6), None, None),
+            (UNSET, Timeout(5, 6), UNSET, None),
+            (UNSET, urllib3_timeout, 3, None),
+            (1, Timeout(5, 6), 3, 1),
+            (None, Timeout(5, 6), 3, NO_LIMIT),
+            (None, Timeout(total=6), 3, NO_LIMIT),
         ],
         ids=repr,
     )
     def test_none_means_for_ever_and_silence_leaves_it_to_the_adapter(
-        self, call: Any, session: Any, effective: Any
+        self, call: Any, mount: Any, session: Any, effective: Any
     ) -> None:
-        assert effective_timeout(call, session) == effective
+        assert effective_timeout(call, mount, session) == effective
+
+    @pytest.mark.parametrize(
+        ("call", "mount", "session", "total"),
+        [
+            (Timeout(total=1), Timeout(total=2), Timeout(total=3), 1),
+            (UNSET, Timeout(total=2), Timeout(total=3), 2),
+            (UNSET, None, Timeout(total=3), 3),
+        ],
+    )
+    def test_a_total_begins_to_run_with_the_call(
+        self, call: Any, mount: Any, session: Any, total: float
+    ) -> None:
+        running = effective_timeout(call, mount, session)
+        assert isinstance(running, RunningTimeout)
+        assert running.total == total
+        assert 0 < running.remaining() <= total
+        assert effective_timeout(running, mount, session) is running

@@ -169,7 +169,7 @@ SENDING: list[tuple[str, Any, type[Exception], str]] = [
     ("bare timeout", TimeoutError("timed out"), BrokenReadTimeout, "in time"),
     ("bare os error", OSError(5, "Input/output error"), ours.ConnectionError, "input/output error"),
     ("bare http error", http.client.ResponseNotReady("Idle"), ours.ConnectionError, "Idle"),
-    ("pool empty", theirs.EmptyPoolError(POOL, "Pool is empty"), ours.ConnectionError, "pool_maxsize"),
+    ("pool empty", theirs.EmptyPoolError(POOL, "Pool is empty"), ours.ConnectTimeout, "pool_maxsize"),
     (
         "pool closed",
         theirs.ClosedPoolError(POOL, "Pool is closed."),
