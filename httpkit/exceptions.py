@@ -45,6 +45,7 @@ __all__ = [
     "RequestException",
     "RequestsDependencyWarning",
     "RequestsWarning",
+    "ResponseCancelled",
     "ResponseTooLarge",
     "RetryError",
     "SSLError",
@@ -316,6 +317,10 @@ class ChunkedEncodingError(RequestException):
 
 class ContentDecodingError(RequestException):
     """The body of a response does not decode as its Content-Encoding says."""
+
+
+class ResponseCancelled(RequestException):
+    """The body was being read, or was still to be read, when `Response.cancel()` was called."""
 
 
 class ResponseTooLarge(RequestException):

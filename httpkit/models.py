@@ -27,6 +27,7 @@ from .exceptions import (
     InvalidHeader,
     JSONDecodeError,
     RequestException,
+    ResponseCancelled,
     StreamConsumedError,
 )
 from .status_codes import codes
@@ -525,6 +526,7 @@ class Response:
 
     #: How much the body may hold, as call, mount and session say together.
     _bounds: Bounds | None = None
+    _is_cancelled = False
     #: The attempts before the one that this response ended, and the seconds waited before that.
     _before: tuple[tuple[Attempt, ...], float] = ((), 0.0)
 
@@ -717,6 +719,9 @@ class Response:
                 yield from self._bounds.watch(self._pieces(chunk_size), getattr(self.raw, "tell", None))
             else:
                 yield from self._pieces(chunk_size)
+            if self._is_cancelled:
+                # The end of the connection may be that of the body.
+                raise ResponseCancelled("the response was cancelled while its body was read", response=self)
         except GeneratorExit:
             # The reader has had enough for now.
             raise
@@ -742,6 +747,8 @@ class Response:
         self._content_consumed = True
         if not isinstance(error, Exception):
             return error
+        if self._is_cancelled and not isinstance(error, ResponseCancelled):
+            return ResponseCancelled("the response was cancelled while its body was read", response=self)
         from .retries import Tried
 
         known = errors.translate(error, self.request, phase="body")
@@ -883,6 +890,22 @@ class Response:
                 f"only a 101 response has a socket to hand over; this one has status {self.status_code}"
             )
         return cast("tuple[socket.socket, bytes]", self.raw.detach_socket())
+
+    def cancel(self) -> None:
+        """Give up the rest of the body from another thread, at once.
+
+        A thread that is reading it, or reads on afterwards, gets ResponseCancelled. The connection is cut, and never
+        used again; its socket is closed by that thread or by `close()`, which is called as usual. Nothing happens when
+        the body was read already, and when it is called again.
+        """
+        if self._content_consumed or self.raw is None:
+            return
+        self._is_cancelled = True
+        cancel = getattr(self.raw, "cancel", None) or getattr(self.raw, "shutdown", None)
+        if cancel is not None:
+            # A response of urllib3's own has the latter, and raises for a socket that is gone or was never known.
+            with suppress(OSError, ValueError, RuntimeError):
+                cancel()
 
     def close(self) -> None:
         """Give up the rest of the body.

@@ -16,7 +16,7 @@ import ssl
 import sys
 import weakref
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from copy import copy
 from functools import lru_cache, partial
 from http import client
@@ -40,7 +40,7 @@ from urllib3.util.wait import wait_for_read
 from .._message import urls
 from ..exceptions import AddressNotAllowed, RequestException
 from . import addresses, http11, sending, tls
-from .deadlines import Limits, Opening, TimedSocket, Waits, in_time, limits_of
+from .deadlines import Limits, Opening, TimedSocket, Waits, bare, in_time, limits_of
 from .response import RECEIVE_SIZE, BodyReader, WireResponse
 from .sending import UnfinishedBody, framing
 
@@ -139,13 +139,14 @@ class _Lease:
     It may end in a finaliser, at any point of any thread, and so takes no lock.
     """
 
-    __slots__ = ("_connection", "_disowned", "_open", "_pool", "_sock")
+    __slots__ = ("_connection", "_disowned", "_is_cancelled", "_open", "_pool", "_sock")
 
     def __init__(self, connection: HTTPConnection, pool: Any) -> None:
         self._connection = connection
         self._pool = pool
         self._sock: Any = None
         self._disowned = False
+        self._is_cancelled = False
         # There until the exchange has ended: of all who delete it one succeeds, whatever the thread.
         self._open = True
 
@@ -195,10 +196,27 @@ class _Lease:
             return
         connection = self._connection
         _reading.discard(connection)
-        if not reusable or connection.is_stray:
+        # In this order: see `cancel`.
+        if not reusable or connection.is_stray or self._is_cancelled:
             connection.close()
         if self._pool is not None:
             self._pool._put_conn(connection)
+
+    def cancel(self) -> None:
+        """Let nobody read from the socket any more, not even who is doing so at this moment in another thread.
+
+        Who gives the connection back ends the exchange first and then looks whether it was cancelled; here it is the
+        other way round, so the socket that is shut down is never one that carries another exchange. It is closed by
+        who gives it back: closing it here would let the reader use a descriptor that belongs to somebody else by then.
+        """
+        self._is_cancelled = True
+        if self.has_ended:
+            return
+        sock = bare(self._sock)
+        # That of TLS would forget the keys under the reader.
+        shut = socket.socket.shutdown if isinstance(sock, socket.socket) else type(sock).shutdown
+        with suppress(OSError):
+            shut(sock, socket.SHUT_RDWR)
 
     def belongs_to(self, pool: Any) -> None:
         if self._disowned:
@@ -219,7 +237,7 @@ class _Lease:
         return cast(io.BufferedReader, self._sock.makefile("rb"))
 
     def detach(self) -> socket.socket:
-        sock = self._connection.sock
+        sock = getattr(self._sock, "plain", self._sock)
         self._connection.sock = None
         self.give_back(reusable=False)
         if self._connection.waits is not None:

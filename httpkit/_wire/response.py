@@ -21,7 +21,7 @@ from urllib3._collections import HTTPHeaderDict
 from urllib3.exceptions import DecodeError, HTTPError, ProtocolError
 from urllib3.response import BaseHTTPResponse
 
-from ..exceptions import ChunkedEncodingError, RequestException, ResponseTooLarge
+from ..exceptions import ChunkedEncodingError, RequestException, ResponseCancelled, ResponseTooLarge
 from ..timeouts import UNSET, Unset
 from . import decoding, http11
 
@@ -59,6 +59,9 @@ class Lease(Protocol):
         """End the exchange: the connection returns to its pool, or is closed. Harmless when called again."""
 
     def fileno(self) -> int: ...
+
+    def cancel(self) -> None:
+        """Wake who receives, and let nothing more be received. From any thread, at any time, more than once."""
 
     def belongs_to(self, pool: Any) -> None:
         """The connection is given back to *pool*, at once when the exchange has ended already."""
@@ -243,12 +246,19 @@ class BodyReader(io.RawIOBase):
             while not content and not body.done:
                 data = lease.receive(min(max(wanted, RECEIVE_SIZE), _MOST_AT_ONCE))
                 if not data:
+                    self._blame(None)
                     body.eof()
                 content = body.feed(data)
-        except BaseException:
+        except BaseException as error:
             self._abort()
+            self._blame(error)
             raise
         return content
+
+    def _blame(self, error: BaseException | None) -> None:
+        """Raise what another thread has ended the body with, rather than what that looks like here."""
+        if self._fault is not None and self._fault is not error:
+            raise self._fault from error
 
     def _passed(self, piece: bytes) -> bytes:
         """*piece*, which goes to the reader. After the last one the connection is given back."""
@@ -319,8 +329,9 @@ class BodyReader(io.RawIOBase):
         self._direct.offer(first, size)
         try:
             content = self._filled.read(size)
-        except BaseException:
+        except BaseException as error:
             self._abort()
+            self._blame(error)
             raise
         return self._passed(content)
 
@@ -349,6 +360,15 @@ class BodyReader(io.RawIOBase):
         """Give up the rest. A connection with unread bytes is closed."""
         self._abort()
         super().close()
+
+    def cancel(self) -> None:
+        """Give up the rest, also under a thread that waits for it: that gets ResponseCancelled."""
+        lease = self._lease
+        if lease is not None and not self._body.done:
+            self._fault = self._fault or ResponseCancelled(
+                "the response was cancelled before its body was read"
+            )
+            lease.cancel()
 
 
 class WireResponse(BaseHTTPResponse):
@@ -852,6 +872,10 @@ class WireResponse(BaseHTTPResponse):
         except (HTTPError, OSError):
             pass
         self.close()
+
+    def cancel(self) -> None:
+        """Give up the rest of the body from another thread: who is reading it, or reads on, gets ResponseCancelled."""
+        self._reader.cancel()
 
     def shutdown(self) -> None:
         """Wake a thread that is blocked reading this response."""

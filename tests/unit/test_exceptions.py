@@ -65,6 +65,7 @@ def test_everything_public_is_listed() -> None:
         ("ProxyError", ["ConnectionError"]),
         ("RateLimitExceeded", ["Timeout"]),
         ("ReadTimeout", ["Timeout"]),
+        ("ResponseCancelled", ["RequestException"]),
         ("RetryError", ["RequestException"]),
         ("SSLError", ["ConnectionError"]),
         ("StreamConsumedError", ["RequestException"]),
