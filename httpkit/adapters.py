@@ -591,6 +591,7 @@ class HTTPAdapter(BaseAdapter):
             )
         except Exception as error:
             known = errors.translate(error, request)
+            known._reused = _went_out_reused(error)
             if known is error:
                 raise
             raise known from error
@@ -761,6 +762,15 @@ def _check_proxied(url: str, proxies: ProxiesType, guard: AddressPolicy) -> None
     why = guard.why_not(address) if is_ip_address(address) else None
     if why is not None:
         raise AddressNotAllowed.of(host, address, why)
+
+
+def _went_out_reused(error: BaseException) -> bool | None:
+    """Whether the request that failed with *error* was on a kept connection, as far as its pool has said."""
+    for link in (error, getattr(error, "reason", None), *error.args):
+        known = getattr(link, "is_on_kept_connection", None)
+        if known is not None:
+            return bool(known)
+    return None
 
 
 def _tell(hook: Callable[[int, CaseInsensitiveDict[str]], object], head: Any) -> None:

@@ -38,6 +38,7 @@ __all__ = [
     "is_replayable",
     "iter_slices",
     "length_of",
+    "position_of",
     "prepare",
     "rewind",
     "rewind_body",
@@ -129,7 +130,7 @@ def _prepare_stream(data: Any) -> Prepared:
         if octets is not None:
             return Prepared(octets, None, len(octets), None)
     _check_open(data, "data")
-    return Prepared(data, None, length_of(data), _position(data))
+    return Prepared(data, None, length_of(data), position_of(data))
 
 
 class Produced:
@@ -199,7 +200,8 @@ def _check_open(file: Any, where: str) -> None:
         raise InvalidBody(f"{where}: the file is not open for reading")
 
 
-def _position(body: Any) -> object:
+def position_of(body: Any) -> object:
+    """Where *body* stands, for `rewind`: an opaque object when it would not say, None when it has no position."""
     tell = getattr(body, "tell", None)
     if tell is None:
         return None
@@ -340,7 +342,7 @@ def _extent(file: Any) -> Extent | None:
     mode = getattr(file, "mode", None)
     if not isinstance(file, io.IOBase) and not (isinstance(mode, str) and "b" in mode):
         return None
-    length, start = length_of(file), _position(file)
+    length, start = length_of(file), position_of(file)
     return Extent(file, start, length) if length is not None and isinstance(start, int) else None
 
 
@@ -368,7 +370,7 @@ def length_of(body: Any) -> int | None:
         return _length_of_text(body)
     if isinstance(body, memoryview):
         return body.nbytes
-    position = _position(body)
+    position = position_of(body)
     if position is not None and not isinstance(position, int):
         return None
     if isinstance(body, io.TextIOBase):

@@ -39,6 +39,7 @@ from urllib3.poolmanager import PoolKey, PoolManager, ProxyManager, proxy_from_u
 from urllib3.util import Timeout as _Timeout
 from urllib3.util.ssl_match_hostname import CertificateError
 
+from .._message import bodies
 from ..exceptions import AddressNotAllowed, InvalidSchema, RequestException
 from ..timeouts import RunningTimeout
 from . import connections
@@ -383,6 +384,7 @@ class HTTPConnectionPool(_HTTPConnectionPool):
                 if not again:
                     lease.give_back(reusable=False)
                     known = self._as_urllib3(error, target, limit, conn, proxy_reached)
+                    _mark(known, kept)
                     if known is error:
                         raise
                     raise known from error
@@ -440,11 +442,41 @@ class HTTPConnectionPool(_HTTPConnectionPool):
         conn.is_returned_by_caller = returns
         limits = options.get("timeout")
         conn.waits = Waits(limits.running) if isinstance(limits, RemainingTimeout) else None
-        response = super()._make_request(conn, method, target or url, *args, **options)
+        response = self._ask(conn, method, target or url, *args, **options)
         if returns and options.get("preload_content", True) and isinstance(response, WireResponse):
             response.decode_content = bool(options.get("decode_content", True))
             response.data  # noqa: B018  # reads the body, and keeps it
         return response
+
+    def _ask(self, conn: Any, method: str, url: str, *args: Any, **options: Any) -> Any:
+        """Send one request on *conn*; a kept connection that turns out dead is replaced as `exchange` does it, which
+        is none of the retries that urllib3 counts.
+        """
+        body = options.get("body")
+        kept = not args and getattr(conn, "has_served", False)
+        position = bodies.position_of(body) if kept else None
+        try:
+            return super()._make_request(conn, method, url, *args, **options)
+        except _DEAD as error:
+            _mark(error, bool(kept))
+            if (
+                not kept
+                or isinstance(error, RequestException)
+                or conn.began_receiving
+                or (method not in _IDEMPOTENT and conn.began_sending)
+                or not bodies.is_replayable(body, position)
+            ):
+                raise
+        bodies.rewind(body, position)
+        conn.close()
+        if self.proxy is not None and not self.is_forwarding(url):
+            self._prepare_proxy(conn)
+        return super()._make_request(conn, method, url, *args, **options)
+
+
+def _mark(error: BaseException, kept: bool) -> None:
+    """Let *error* tell whether the request went out on a *kept* connection."""
+    error.__dict__["is_on_kept_connection"] = kept
 
 
 def _close_idle(slots: _Slots) -> None:

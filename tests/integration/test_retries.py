@@ -27,6 +27,7 @@ from tests.servers import (
     HANG,
     READ_REQUEST,
     RESET,
+    ProxyServer,
     RawServer,
     Received,
     RecordingServer,
@@ -38,6 +39,8 @@ ServeRaw = Callable[..., RawServer]
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 SHORT = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort"
+#: Nothing that urllib3 would do again, but by its own way of sending.
+NONE_BY_URLOPEN = Urllib3Retry(0, status_forcelist=[418])
 #: Quick, and with no limit but the attempts.
 QUICK = Retry(3, backoff=0.001, budget=None)
 
@@ -433,6 +436,15 @@ class TestTheEnd:
         response = session.get(server.url, retry=None)
         assert outcomes(response) == [200]
 
+    @pytest.mark.parametrize("retries", [0, NONE_BY_URLOPEN], ids=["direct", "urlopen"])
+    def test_so_is_that_of_an_error(self, serve_raw: ServeRaw, session: Session, retries: Any) -> None:
+        server = serve_raw([READ_REQUEST, OK, READ_REQUEST, RESET])
+        session.mount("http://", HTTPAdapter(max_retries=retries))
+        session.get(server.url)
+        with pytest.raises(httpkit.ConnectionError) as caught:
+            session.post(server.url, data=b"once")
+        assert [one.reused for one in caught.value.attempts] == [True]
+
     def test_a_plain_error_has_one_attempt(self, session: Session, closed_port: int) -> None:
         with pytest.raises(httpkit.ConnectionError) as caught:
             session.get(f"http://127.0.0.1:{closed_port}/")
@@ -705,6 +717,41 @@ class TestWithOthers:
 
         with Theirs() as session:
             assert session.get(server.url, retry=QUICK).status_code == 200
+
+    @pytest.mark.parametrize("kind", ["nothing", "bytes", "file", "factory"])
+    def test_a_dead_connection_is_none_of_the_retries_of_urllib3(
+        self, serve_raw: ServeRaw, session: Session, kind: str
+    ) -> None:
+        server = serve_raw([[READ_REQUEST, OK, READ_REQUEST, RESET], [READ_REQUEST, OK]])
+        session.mount("http://", HTTPAdapter(max_retries=NONE_BY_URLOPEN))
+        session.get(server.url)
+        file = io.BytesIO(b"xxcontent")
+        file.seek(2)
+        data: Any = {"nothing": None, "bytes": b"content", "file": file, "factory": lambda: b"content"}[kind]
+        assert session.put(server.url, data=data).text == "ok"
+        first, second = server.received
+        assert first.endswith(second)
+        assert second.endswith(b"content" if data else b"Content-Length: 0\r\n\r\n")
+
+    @pytest.mark.parametrize("data", [b"once", iter([b"once"])], ids=["post", "generator"])
+    def test_where_it_may_not_be_sent_again_it_is_an_error(
+        self, serve_raw: ServeRaw, session: Session, data: Any
+    ) -> None:
+        server = serve_raw([[READ_REQUEST, OK, READ_REQUEST, RESET], [READ_REQUEST, OK]])
+        session.mount("http://", HTTPAdapter(max_retries=NONE_BY_URLOPEN))
+        session.get(server.url)
+        with pytest.raises(httpkit.ConnectionError):
+            session.request("POST" if isinstance(data, bytes) else "PUT", server.url, data=data)
+        assert len(server.received) == 1
+
+    def test_nor_is_it_through_a_tunnel(self, serve_raw: ServeRaw, tls_context: Any, ca_file: str) -> None:
+        server = serve_raw([[READ_REQUEST, OK, READ_REQUEST, CLOSE], [READ_REQUEST, OK]], tls=tls_context)
+        with ProxyServer({"example.test": server}) as proxy, Session() as session:
+            session.mount("https://", HTTPAdapter(max_retries=NONE_BY_URLOPEN))
+            for _ in range(2):
+                url = server.url_as("example.test")
+                assert session.get(url, verify=ca_file, proxies={"https": proxy.url}).text == "ok"
+            assert len(proxy.tunnels) == 2
 
     def test_a_session_keeps_its_policy_in_a_pickle(self, serve: Serve) -> None:
         server = serve([Reply(503), Reply()])
