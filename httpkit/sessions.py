@@ -419,6 +419,8 @@ class Session(SessionRedirectMixin):
 
     def prepare_request(self, request: Request) -> PreparedRequest:
         """*request* with the defaults of this session merged in, ready to be sent."""
+        if not hasattr(request, "params"):
+            raise TypeError(f"prepare_request() takes a Request, not {type(request).__name__}")
         prepared = PreparedRequest()
         headers: Any = self.headers
         if request.headers or not _is_sendable(headers):
@@ -771,8 +773,14 @@ class Session(SessionRedirectMixin):
         """Let *adapter* serve URLs that begin with *prefix*, such as `https://api.example.com/v2`.
 
         The prefix ends at a boundary: that of a scheme, a host, a port, or anywhere inside a path. A prefix
-        without a port covers every port of its host. Longer prefixes are asked first.
+        without a port covers every port of its host. Longer prefixes are asked first. Raises TypeError for what is
+        no prefix or no adapter.
         """
+        if not isinstance(prefix, str):
+            raise TypeError(f"mount(): the prefix is text such as 'https://', not {type(prefix).__name__}")
+        if isinstance(adapter, type) or not callable(getattr(adapter, "send", None)):
+            given = f"the class {adapter.__name__}" if isinstance(adapter, type) else type(adapter).__name__
+            raise TypeError(f"mount(): give an adapter, an object with send() and close(), not {given}")
         self.adapters[prefix] = adapter
         # Programs also put a dict of their own there.
         for shorter in sorted(

@@ -141,3 +141,23 @@ def test_an_unknown_argument_is_a_type_error_as_of_any_function():
 def test_retries_are_a_number_or_a_policy(retries):
     with pytest.raises(ValueError, match="max_retries"):
         HTTPAdapter(max_retries=retries)
+
+
+@pytest.mark.parametrize("request_", [None, "GET /", {"method": "GET"}], ids=repr)
+def test_only_a_request_is_prepared(request_):
+    with httpkit.Session() as session, pytest.raises(TypeError, match="takes a Request, not"):
+        session.prepare_request(request_)
+
+
+@pytest.mark.parametrize("adapter", [None, "https://", HTTPAdapter], ids=["None", "str", "class"])
+def test_only_an_adapter_is_mounted(adapter):
+    with httpkit.Session() as session:
+        before = dict(session.adapters)
+        with pytest.raises(TypeError, match=r"mount\(\): give an adapter"):
+            session.mount("https://api.test", adapter)
+        assert session.adapters == before
+
+
+def test_and_at_a_prefix_that_is_text():
+    with httpkit.Session() as session, pytest.raises(TypeError, match="prefix is text"):
+        session.mount(HTTPAdapter(), "https://")
