@@ -245,7 +245,7 @@ def promises(text: str) -> list[list[str]]:
     return rows
 
 
-def tests_in(path: Path) -> set[str]:
+def names_of_tests(path: Path) -> set[str]:
     """The names of the test functions of a file, those inside classes too; none of a file that is not there."""
     tree = ast.parse(path.read_text(encoding="utf-8") if path.exists() else "")
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
@@ -264,7 +264,7 @@ def test_every_promise_of_security_is_held_by_a_test_that_exists() -> None:
     missing = []
     for _, _, _, held in promises(SECURITY.read_text(encoding="utf-8")):
         for file, name in CITED.findall(held):
-            if name not in known.setdefault(file, tests_in(PROJECT / "tests" / file)):
+            if name not in known.setdefault(file, names_of_tests(PROJECT / "tests" / file)):
                 missing.append(f"{file}::{name}")
     assert missing == []
 
