@@ -24,7 +24,7 @@ from getpass import getpass
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from .__version__ import __version__
-from ._message import fields, urls
+from ._message import fields, secrets, urls
 from .adapters import HTTPAdapter
 from .exceptions import HTTPError, InvalidProxyURL, RequestException
 from .models import Request
@@ -297,7 +297,8 @@ class Narrator(HTTPAdapter):
 
     def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
         """Show *request*, send it, show what came."""
-        _show(">", f"{request.method} {request.path_url} HTTP/1.1", _sent_fields(request))
+        target = secrets.hide_in_url(request.path_url)
+        _show(">", f"{request.method} {target} HTTP/1.1", _sent_fields(request))
         response = super().send(request, *args, **kwargs)
         version = {10: "HTTP/1.0", 11: "HTTP/1.1"}.get(getattr(response.raw, "version", 11), "HTTP/2")
         status = f"{version} {response.status_code} {response.reason or ''}".rstrip()

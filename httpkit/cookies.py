@@ -81,6 +81,13 @@ class RequestsCookieJar(CookieJar, MutableMapping[str, "str | None"]):
         super().__init__(RFC6265Policy() if policy is None else policy)
         _jars[id(self)] = self
 
+    def __repr__(self) -> str:
+        """The cookies by name, domain and path. Their values are logins, and this ends up in logs."""
+        cookies = ", ".join(f"<Cookie {cookie.name}=*** for {cookie.domain}{cookie.path}>" for cookie in self)
+        return f"<{type(self).__name__}[{cookies}]>"
+
+    __str__ = __repr__
+
     # the mapping
 
     def get(  # type: ignore[override]  # takes more than a mapping's

@@ -321,6 +321,17 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
             twin._retry = self._retry
         return twin
 
+    def to_curl(self, *, secrets: bool = False) -> str:
+        """The request as a command line for curl in a shell such as bash, on one line.
+
+        Credentials, cookies, and fields, parameters and members of JSON whose names look like secrets are shown as
+        `***` unless *secrets* is True. A body that is no text, or too long for a command line, is to be piped in
+        (`--data-binary @-`); a file is named. No body is read for it.
+        """
+        from . import _curl
+
+        return _curl.command(self, secrets)
+
     def prepare_method(self, method: str | bytes | None) -> None:
         """Set the method, in upper case. Raises InvalidHeader for one that is no token (RFC 9110 §9.1)."""
         if method is not None and method not in _USUAL_METHODS:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
+from ._message.secrets import HIDDEN, is_secret_name
+
 __all__ = ["CaseInsensitiveDict", "LookupDict", "from_key_val_list", "to_key_val_list"]
 
 V = TypeVar("V")
@@ -157,7 +159,8 @@ class CaseInsensitiveDict(MutableMapping[str, V], Generic[V]):
         self.__dict__.update({"_repeats": None, **state, "_approved": None})
 
     def __repr__(self) -> str:
-        return str(dict(self.items()))
+        """As of a dict, but the values of fields that carry secrets are not shown: it ends up in logs."""
+        return str({name: HIDDEN if is_secret_name(name) else value for name, value in self.items()})
 
 
 class LookupDict(dict[str, Any]):

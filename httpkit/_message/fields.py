@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
 from ..exceptions import InvalidHeader
+from . import secrets
 from .grammar import MAX_LENGTH, QUOTED, TOKEN, split, unquote
 
 __all__ = [
@@ -97,8 +97,7 @@ def _brief(text: str) -> str:
 
 
 # From here on patterns are compiled on first use: importing this room is part of every program's start.
-_HIDDEN = "***"
-_SECRET_NAME = r"api[-_]?key|token|secret|passw(?:or)?d|authorization|^(?:set-)?cookie2?$|(?:^|[-_])key$"
+_HIDDEN = secrets.HIDDEN
 _SCHEME = r"[ \t]*([A-Za-z][A-Za-z0-9-]{0,31})[ \t]+[^ \t]"
 _USERINFO = r"(?<=//)[^/?#\s]*@"
 # No "=" and, but for the day of a date, no comma: what follows one may be the next cookie of a joined field.
@@ -108,17 +107,15 @@ _COOKIE_ATTRIBUTE = (
 )
 
 
-@lru_cache(maxsize=256)
-def is_secret_field(name: str) -> bool:
-    """Does a field of this *name* carry a secret: credentials, cookies, keys, tokens, passwords?"""
-    return re.search(_SECRET_NAME, name.lower()) is not None
+is_secret_field = secrets.is_secret_name
 
 
 def redact_field(name: str | bytes, value: str | bytes) -> str:
     """*value* as it may be shown to people: each secret in it replaced by `***`.
 
     Of credentials the scheme stays, of cookies their names and of Set-Cookie the attributes too; every other
-    secret field (`is_secret_field`) is hidden whole. Userinfo is removed from URLs in any field.
+    secret field (`is_secret_field`) is hidden whole. Userinfo and secret parameters are removed from URLs in any
+    field.
     """
     field_name, text = (part.decode("latin-1") if isinstance(part, bytes) else part for part in (name, value))
     lower = field_name.lower()
@@ -132,7 +129,7 @@ def redact_field(name: str | bytes, value: str | bytes) -> str:
         return "; ".join([_hide_cookie(cookie), *(_hide_attribute(item) for item in attributes)])
     if is_secret_field(field_name):
         return _HIDDEN
-    return re.sub(_USERINFO, _HIDDEN + "@", text) if "@" in text else text
+    return secrets.hide_in_url(re.sub(_USERINFO, _HIDDEN + "@", text) if "@" in text else text)
 
 
 def _hide_cookie(pair: str) -> str:

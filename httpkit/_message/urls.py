@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from .._types import ParamsType
 from ..exceptions import InvalidURL, MissingSchema
 from ..structures import to_key_val_list
+from . import secrets
 
 __all__ = [
     "DEFAULT_PORTS",
@@ -624,13 +625,14 @@ def urldefragauth(url: str) -> str:
 
 
 def redact(url: object, limit: int = 200) -> str:
-    """*url* for a message or a log: userinfo hidden, printable, at most *limit* characters.
+    """*url* for a message or a log: userinfo and secret parameters hidden, printable, at most *limit* characters.
 
     Takes whatever was given for a URL. Where a '/' in a password made it unreadable, all up to the last '@' is hidden.
     """
     text = bytes(url).decode("utf-8", "replace") if isinstance(url, (bytes, bytearray)) else str(url)
     if "@" in text:
         text = _hide_userinfo(re.sub(_NESTED_USERINFO, "//***@", text))
+    text = secrets.hide_in_url(text)
     if not text.isprintable():
         text = text[:limit].encode("unicode_escape").decode("ascii")
     return _cut(text, limit)

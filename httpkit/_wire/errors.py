@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Union
 from urllib.parse import unquote, urlsplit
 
+from .._message.secrets import hide_in_url
 from ..exceptions import (
     ChunkedEncodingError,
     ConnectionError,
@@ -88,9 +89,20 @@ def translate(error: BaseException, request: Any, *, phase: str = "send") -> Req
     kind = _kind(error, chain, phase)
     if kind is None:
         raise error
+    for link in chain:
+        _hide_target(link)
     translated = kind(error, request=request)
     translated._message = _sentence(kind, chain, request, phase)
     return translated
+
+
+def _hide_target(error: BaseException) -> None:
+    """urllib3 writes the whole request target into the message of one of its errors, which tracebacks show."""
+    target = getattr(error, "url", None)
+    if isinstance(target, str) and error.args and isinstance(error.args[0], str):
+        public = hide_in_url(target)
+        if public != target:
+            error.args = (error.args[0].replace(target, public), *error.args[1:])
 
 
 def _say_where(error: RequestException, request: Any) -> None:

@@ -274,6 +274,15 @@ def test_verbose_hides_secrets(serve: Serve, capsysbinary: Capture) -> None:
     assert "< Set-Cookie: session=***; Path=/" in shown
 
 
+def test_verbose_hides_secret_parameters(serve: Serve, capsysbinary: Capture) -> None:
+    server = serve(Reply(200, [("Location", "/next?access_token=hush")]))
+    assert main([f"{server.url}/p?api_key=hush&page=2", "-v"]) == 0
+    assert server.last.target == "/p?api_key=hush&page=2"
+    shown = capsysbinary.readouterr().err.decode()
+    assert "hush" not in shown
+    assert "> GET /p?api_key=***&page=2 HTTP/1.1" in shown
+
+
 def test_verbose_shows_every_exchange(serve: Serve, capsysbinary: Capture) -> None:
     server = serve({"/": Reply.redirect("/b"), "/b": b"here"})
     assert main([server.url + "/", "-v", "-L"]) == 0
