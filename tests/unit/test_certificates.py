@@ -73,7 +73,7 @@ def test_the_key_has_the_digest_that_others_compute() -> None:
     assert key_digest(DER) == hashlib.sha256(spki).digest()
 
 
-@pytest.mark.parametrize("cut", [0, 1, 2, 3, 10, 50, 100, len(DER) - 1])
+@pytest.mark.parametrize("cut", [0, 1, 2, 3, 10, 50, 100, -1])
 def test_what_breaks_off_is_none(cut: int) -> None:
     assert read(DER[:cut]) is None
     assert key_digest(DER[:cut]) is None
