@@ -14,6 +14,7 @@ import os
 import stat
 import sys
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
@@ -23,11 +24,12 @@ from . import _proxies
 from ._message import urls
 from ._message.urls import DEFAULT_PORTS
 from ._proxies import address_in_network, dotted_netmask, is_ipv4_address, is_valid_cidr
-from .exceptions import InvalidURL, MissingSchema
+from .exceptions import InvalidURL, MissingSchema, RequestsWarning
 
 __all__ = [
     "DEFAULT_PORTS",
     "NETRC_FILES",
+    "DefaultEntry",
     "EnvironmentBundle",
     "address_in_network",
     "ca_bundle",
@@ -37,6 +39,7 @@ __all__ = [
     "getproxies",
     "is_ipv4_address",
     "is_valid_cidr",
+    "netrc_source",
     "proxy_bypass",
     "resolve_proxies",
     "select_proxy",
@@ -194,11 +197,29 @@ def should_bypass_proxies(url: str, no_proxy: str | None) -> bool:
     if not hostname:
         return True
     listed = variable("no_proxy", "NO_PROXY") if no_proxy is None else no_proxy
-    if listed and _proxies.bypasses(listed, hostname, port):
-        return True
+    if listed:
+        _warn_of_malformed(listed)
+        if _proxies.bypasses(listed, hostname, port):
+            return True
     if proxy_bypass is _own_proxy_bypass and not (_HAS_SYSTEM_PROXIES and not _from_variables("http")):
         return False
     return _bypassed_elsewhere(hostname, no_proxy)
+
+
+@lru_cache(maxsize=64)
+def _warn_of_malformed(no_proxy: str) -> None:
+    """Say once what in a `no_proxy` list names nothing."""
+    malformed = _proxies.malformed(no_proxy)
+    if malformed:
+        shown = ", ".join(repr(urls.redact(entry, 60)) for entry in malformed[:5])
+        _warn(
+            f"no_proxy: ignored {shown}{' and others' if malformed[5:] else ''}; separate entries by commas, and write "
+            "a name in ASCII, an address, a network such as 10.0.0.0/8, or * for every host"
+        )
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, RequestsWarning, stacklevel=2)
 
 
 def _bypassed_elsewhere(hostname: str, no_proxy: str | None) -> bool:
@@ -259,7 +280,8 @@ def get_netrc_auth(url: str | bytes, raise_errors: bool = False) -> tuple[str, s
     """`(login, password)` that netrc has for exactly the host of *url*, or its default entry; None without either.
 
     The file is the one that NETRC names or else `~/.netrc` or `~/_netrc`; a regular file of at most 1 MiB, parsed anew
-    only when it has changed. One that cannot be read or parsed counts as empty; with *raise_errors* its OSError or
+    only when it has changed. One that cannot be opened counts as empty; so does one that cannot be parsed, or with
+    passwords that others on the machine can read or have written, with a warning. With *raise_errors* the OSError or
     NetrcParseError is raised.
     """
     path = _netrc_path()
@@ -271,11 +293,26 @@ def get_netrc_auth(url: str | bytes, raise_errors: bool = False) -> tuple[str, s
     entries, error = _netrc_entries(path)
     if error is not None and raise_errors:
         raise error.with_traceback(None)
-    entry = entries.get(hostname) or entries.get("default")
+    named = entries.get(hostname)
+    entry = named or entries.get("default")
     if entry is None or not any(entry):
         return None
     login, account, password = entry
-    return str(login or account or ""), password or ""
+    found = str(login or account or ""), password or ""
+    return found if named else DefaultEntry(found)
+
+
+class DefaultEntry(tuple[str, str]):
+    """What the default entry of a netrc file holds. It is for hosts that a program calls, not for those that servers
+    name.
+    """
+
+    __slots__ = ()
+
+
+def netrc_source() -> str | None:
+    """The path of the netrc file that counts, None where there is none."""
+    return _netrc_path()
 
 
 def _netrc_path() -> str | None:
@@ -305,25 +342,67 @@ def _netrc_entries(path: str) -> _Entries:
         return {}, error
     if not stat.S_ISREG(found.st_mode):
         return {}, None
+    exposed = _exposed(path, found)
     if time.time_ns() - found.st_mtime_ns < _SETTLED_NS:
-        return _parse_netrc(path, found.st_size)
-    return _parse_netrc_once(path, found.st_size, found.st_mtime_ns, found.st_ino)
+        return _parse_netrc(path, found.st_size, exposed)
+    return _parse_netrc_once(path, found.st_size, found.st_mtime_ns, found.st_ino, exposed)
+
+
+def _exposed(path: str, found: os.stat_result) -> str | None:
+    """Why passwords in the file *path* are not used, None where nothing speaks against it.
+
+    As Python's own netrc for the file in the home directory, but where that leaves out what is common and harmless: a
+    file in a directory that others cannot enter, and one of root, who puts secrets into containers for everybody there
+    to read. Members of the file's group are left to whoever administers the machine.
+    """
+    user = getattr(os, "geteuid", None)
+    if user is None:
+        return None
+    if found.st_uid not in (user(), 0):
+        return "it belongs to another user"
+    if not found.st_mode & (stat.S_IROTH | stat.S_IWOTH) or not _lets_others_in(os.path.dirname(path)):
+        return None
+    if found.st_mode & stat.S_IWOTH:
+        return "others may write it"
+    return "others may read it" if found.st_uid == user() else None
+
+
+def _lets_others_in(directory: str) -> bool:
+    try:
+        return bool(os.stat(directory or ".").st_mode & stat.S_IXOTH)
+    except OSError:
+        return True
 
 
 @lru_cache(maxsize=8)
-def _parse_netrc_once(path: str, size: int, mtime_ns: int, inode: int) -> _Entries:
-    return _parse_netrc(path, size)
+def _parse_netrc_once(path: str, size: int, mtime_ns: int, inode: int, exposed: str | None) -> _Entries:
+    return _parse_netrc(path, size, exposed)
 
 
-def _parse_netrc(path: str, size: int) -> _Entries:
+def _parse_netrc(path: str, size: int, exposed: str | None) -> _Entries:
     from netrc import NetrcParseError, netrc
 
     if size > _LONGEST_NETRC:
-        return {}, NetrcParseError(f"larger than {_LONGEST_NETRC} bytes, which no netrc file is", path)
+        return _unusable(NetrcParseError(f"larger than {_LONGEST_NETRC} bytes, which no netrc file is", path))
     try:
         hosts = netrc(path).hosts
-    except (NetrcParseError, OSError) as error:
+    except NetrcParseError as error:
+        return _unusable(error)
+    except OSError as error:
         return {}, error
     except ValueError as error:  # neither UTF-8 nor text of the locale; an open quotation on Python 3.10
-        return {}, NetrcParseError(str(error), path)
+        return _unusable(NetrcParseError(str(error), path))
+    if exposed and any(password for _, _, password in hosts.values()):
+        _warn(
+            f"netrc: {path[:200]!r} is not used, since {exposed}; make it yours alone: chmod 600, and chown if need be"
+        )
+        return {}, NetrcParseError(f"not used, since {exposed}", path)
     return {host.lower(): entry for host, entry in hosts.items()}, None
+
+
+def _unusable(error: Any) -> _Entries:
+    """Nothing, and a warning that does not repeat what stands in the file: it may be a password."""
+    where = f", line {error.lineno}" if error.lineno else ""
+    too_large = str(error.msg) if str(error.msg).startswith("larger") else "it cannot be parsed"
+    _warn(f"netrc: {str(error.filename)[:200]!r} is not used{where}: {too_large}")
+    return {}, error

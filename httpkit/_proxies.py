@@ -19,31 +19,39 @@ __all__ = [
     "dotted_netmask",
     "is_ipv4_address",
     "is_valid_cidr",
+    "malformed",
 ]
 
 _NAME = re.compile(r"[^\s./:\[\]*@%]+(?:\.[^\s./:\[\]*@%]+)*\Z")
 # An IPv6 address may stand in brackets, its prefix length within them or behind; only with brackets can it have a port.
+# A zone stands right behind the address, as RFC 4007 §11.7 has it.
 _ENTRY = re.compile(
-    r"""(?: \[ (?P<bracketed>[0-9a-f:.]+) (?:/(?P<inner>[0-9]{1,3}))? \]
-          | (?P<bare>[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*)
+    r"""(?: \[ (?P<bracketed>[0-9a-f:.]+) (?:%(?:25)?(?P<zone>[a-z0-9._~-]+))? (?:/(?P<inner>[0-9]{1,3}))? \]
+          | (?P<bare>[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*) (?:%(?:25)?(?P<bare_zone>[a-z0-9._~-]+))?
           | (?P<name>[^\s/:\[\]]+) )
         (?: /(?P<outer>[0-9]{1,3}) | :(?P<port>[0-9]{1,5}) )? \Z""",
     re.VERBOSE,
 )
+#: A last label of digits is the end of an address (RFC 3986 §3.2.2), and no shortened one is read.
+_NUMBERS = re.compile(r"(?:.*\.)?(?:0x[0-9a-f]*|[0-9]+)\Z")
 _LENGTH = re.compile(r"[0-9]{1,4}\Z")
 
 
 class _Network(NamedTuple):
-    """The addresses of *bits* bits whose masked value is *prefix*, on *port* or, when that is None, on any."""
+    """The addresses of *bits* bits whose masked value is *prefix*, in *zone* and on *port* or, where that is None, in
+    any.
+    """
 
     bits: int
     mask: int
     prefix: int
     port: int | None
+    zone: str | None
 
 
 class _Exceptions(NamedTuple):
     everything: bool
+    malformed: tuple[str, ...]
     names: frozenset[tuple[str, int | None]]
     networks: tuple[_Network, ...]
 
@@ -54,8 +62,9 @@ def bypasses(no_proxy: str, hostname: str, port: int | None) -> bool:
 
     *hostname* is without brackets, *port* the effective one. Entries are separated by commas: a name stands for itself
     and its subdomains, with or without a leading dot or `*.`; an address for itself; a network for its addresses; `*`
-    for every host. `:port` limits a name or an address to that port. Case, a trailing dot and blanks around an entry do
-    not matter. A prefix length of 0 is not read as a network: that is what `*` is for.
+    for every host. `:port` limits a name or an address to that port, and a zone an IPv6 address to that zone; without
+    one it stands for every zone. Case, a trailing dot and blanks around an entry do not matter. A prefix length of 0 is
+    not read as a network: that is what `*` is for.
     """
     listed = _read(no_proxy)
     if listed.everything:
@@ -64,12 +73,16 @@ def bypasses(no_proxy: str, hostname: str, port: int | None) -> bool:
     names = listed.names
     if (host, None) in names or (host, port) in names:
         return True
-    address = _address(host.partition("%")[0])
+    text, _, zone = host.partition("%")
+    address = _address(text)
     if address is None:
         return any((name, None) in names or (name, port) in names for name in _parents(host))
     bits, value = address
     return any(
-        bits == network.bits and value & network.mask == network.prefix and network.port in (None, port)
+        bits == network.bits
+        and value & network.mask == network.prefix
+        and network.port in (None, port)
+        and network.zone in (None, zone)
         for network in listed.networks
     )
 
@@ -86,27 +99,43 @@ def _parents(host: str) -> Iterator[str]:
 def _read(no_proxy: str) -> _Exceptions:
     names: set[tuple[str, int | None]] = set()
     networks: list[_Network] = []
+    malformed: list[str] = []
     everything = False
     for entry in no_proxy.lower().split(","):
         entry = entry.strip()
+        match = _ENTRY.match(entry)
+        network = None if match is None or not _has_good_port(match) else _network(match)
+        name = None if match is None or not _has_good_port(match) else _name(match)
         if entry == "*":
             everything = True
-            continue
-        match = _ENTRY.match(entry)
-        if match is None:
-            continue
-        network = _network(match)
-        if network is not None:
+        elif match is not None and network is not None:
             networks.append(network)
-        elif match["name"] and not match["outer"]:
-            name = match["name"].removeprefix("*.").lstrip(".").removesuffix(".")
-            if _NAME.match(name):
-                names.add((name, _port(match)))
-    return _Exceptions(everything, frozenset(names), tuple(networks))
+        elif match is not None and name is not None:
+            names.add((name, _port(match)))
+        elif entry:
+            malformed.append(entry)
+    return _Exceptions(everything, tuple(malformed), frozenset(names), tuple(networks))
+
+
+def malformed(no_proxy: str) -> tuple[str, ...]:
+    """The entries of a `no_proxy` list that name nothing, since they cannot be read."""
+    return _read(no_proxy).malformed
+
+
+def _has_good_port(entry: re.Match[str]) -> bool:
+    return entry["port"] is None or 0 < int(entry["port"]) < 65536
 
 
 def _port(entry: re.Match[str]) -> int | None:
     return None if entry["port"] is None else int(entry["port"])
+
+
+def _name(entry: re.Match[str]) -> str | None:
+    """The name that an entry names with all below it; None for what cannot be one, such as a shortened address."""
+    if not entry["name"] or entry["outer"]:
+        return None
+    name = entry["name"].removeprefix("*.").lstrip(".").removesuffix(".")
+    return name if _NAME.match(name) and name.isascii() and not _NUMBERS.match(name) else None
 
 
 def _network(entry: re.Match[str]) -> _Network | None:
@@ -122,7 +151,7 @@ def _network(entry: re.Match[str]) -> _Network | None:
     if not 1 <= length <= bits:
         return None
     mask = _mask(length, bits)
-    return _Network(bits, mask, value & mask, _port(entry))
+    return _Network(bits, mask, value & mask, _port(entry), entry["zone"] or entry["bare_zone"])
 
 
 def _mask(length: int, bits: int) -> int:

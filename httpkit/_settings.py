@@ -7,18 +7,21 @@ and no more.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
 from ._environment import ca_bundle, get_environ_proxies, should_bypass_proxies
 from ._message import urls
-from .exceptions import InvalidHeader, InvalidProxyURL
+from .exceptions import InvalidHeader, InvalidProxyURL, RequestException
 from .structures import CaseInsensitiveDict, to_key_val_list
 from .timeouts import NO_LIMIT, UNSET, Timeout
 
 __all__ = [
+    "CallProxies",
     "EffectiveProxies",
+    "auth_of_origin",
+    "check_trust",
     "effective_proxies",
     "effective_timeout",
     "effective_verify",
@@ -27,7 +30,94 @@ __all__ = [
     "merge_params",
     "merge_setting",
     "settled_proxies",
+    "trusts",
 ]
+
+#: What the environment may be asked for.
+TRUSTED = frozenset(("proxies", "netrc", "ca"))
+
+
+class CallProxies(dict[str, Any]):
+    """The proxies of a call, with what the call says about the environment: the method that merges them, which
+    programs override, has no place for it.
+    """
+
+    trust_env: Any = None
+
+    @classmethod
+    def of(cls, proxies: Any, trust_env: Any) -> CallProxies:
+        """*proxies*, a mapping or None, and *trust_env*. Raises InvalidProxyURL for anything else."""
+        try:
+            given = cls(proxies or {})
+        except (TypeError, ValueError) as error:
+            raise _no_proxies(type(proxies).__name__) from error
+        given.trust_env = trust_env
+        return given
+
+
+def trusts(trust_env: Any, what: str) -> bool:
+    """Whether *trust_env*, True, False or a collection of names, lets the environment say *what* of `TRUSTED`."""
+    if trust_env is True:
+        return True
+    check_trust(trust_env)
+    return what in trust_env if isinstance(trust_env, Collection) else bool(trust_env)
+
+
+def check_trust(trust_env: Any) -> None:
+    """Raise TypeError or ValueError for what cannot be `trust_env`."""
+    if trust_env is None or isinstance(trust_env, int):
+        return
+    if isinstance(trust_env, (str, bytes)) or not isinstance(trust_env, Collection):
+        raise TypeError(
+            f"trust_env is {type(trust_env).__name__}: give True, False, or a set of what the environment may say, "
+            "such as {'proxies', 'ca'}"
+        )
+    for name in trust_env:
+        if name not in TRUSTED:
+            raise ValueError(
+                f"trust_env has {str(name)[:40]!r} in it; the environment may be asked for "
+                f"{', '.join(map(repr, sorted(TRUSTED)))}"
+            )
+
+
+def auth_of_origin(auths: Mapping[Any, Any], url: str) -> Any:
+    """What *auths*, a mapping from origins to auth, has for exactly the origin of *url*; None for nothing.
+
+    Raises ValueError for a key that is no origin, TypeError for a value that is no auth; the messages show neither
+    userinfo nor credentials.
+    """
+    found = None
+    try:
+        wanted: Any = urls.origin(url)
+    except RequestException:
+        # For whoever prepares the request to say.
+        wanted = None
+    for key, auth in auths.items():
+        if _origin_of_key(key) == wanted:
+            found = auth
+        if not (auth is None or callable(auth) or (isinstance(auth, tuple) and len(auth) == 2)):
+            raise TypeError(
+                f"session.auth[{key!r}] is {type(auth).__name__}: give a (user, password) tuple, a callable or None"
+            )
+    return found
+
+
+def _origin_of_key(key: Any) -> urls.Origin:
+    try:
+        parsed = urls.parse(key if isinstance(key, str) else str(type(key)))
+        if (
+            parsed.host
+            and parsed.userinfo is None
+            and parsed.path in ("", "/")
+            and parsed[5:] == (None, None)
+        ):
+            return parsed.origin
+    except RequestException:
+        pass
+    raise ValueError(
+        f"session.auth: {urls.redact(key, 80)!r} is no origin; the keys of a mapping are scheme, host and maybe "
+        "a port, such as 'https://api.example.com' or 'http://localhost:8000'"
+    )
 
 
 class EffectiveProxies(dict[str, str]):
@@ -104,12 +194,13 @@ def merge_hooks(request_hooks: Any, session_hooks: Any, dict_class: type = Order
 
 
 def effective_proxies(
-    url: str, call: Mapping[str, Any] | None, session: Mapping[str, Any] | None, *, trust_env: bool
+    url: str, call: Mapping[str, Any] | None, session: Mapping[str, Any] | None, *, trust_env: Any
 ) -> EffectiveProxies:
     """The proxies that apply to *url*.
 
     Those given explicitly, on call or session, beat the environment's altogether when one of them speaks
-    about *url*, be it to say None. A `no_proxy` entry among them is obeyed for them as well.
+    about *url*, be it to say None. A `no_proxy` entry among them is obeyed for them as well. *trust_env* as for
+    `trusts`.
     """
     try:
         explicit: dict[str, Any] = {**(session or {}), **(call or {})}
@@ -127,7 +218,9 @@ def effective_proxies(
         if exceptions and should_bypass_proxies(url, no_proxy=exceptions):
             return effective
         effective.update({key: value for key, value in explicit.items() if value is not None})
-    if trust_env and not (explicit and _speaks_about(url, explicit)):
+    if (trust_env is True or trusts(trust_env, "proxies")) and not (
+        explicit and _speaks_about(url, explicit)
+    ):
         environment = get_environ_proxies(url, no_proxy=explicit.get("no_proxy") if explicit else None)
         for key, value in environment.items():
             effective.setdefault(key, value)
@@ -164,14 +257,14 @@ def _speaks_about(url: str, proxies: Mapping[str, Any]) -> bool:
     return f"{scheme}://{hostname}" in proxies or f"all://{hostname}" in proxies
 
 
-def effective_verify(call: Any, session: Any, *, trust_env: bool) -> Any:
+def effective_verify(call: Any, session: Any, *, trust_env: Any) -> Any:
     """How to verify: a bundle, a context or False given on call or session, else the environment's bundle, else True.
 
     True says that certificates are verified and not by which bundle, so the environment may name one.
     """
     explicit = session if call is None or (call is True and session not in (None, True, False)) else call
     if explicit is None or explicit is True:
-        return (ca_bundle() if trust_env else None) or True
+        return (ca_bundle() if trust_env is True or trusts(trust_env, "ca") else None) or True
     return explicit
 
 

@@ -5,7 +5,7 @@ What an auth handler or a hook is depends on the models, so those two names live
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, Union
 
@@ -44,5 +44,6 @@ TimeoutType = Union[float, tuple[Union[float, None], Union[float, None]], "Urlli
 VerifyType = Union[bool, str, "PathLike[str]", "ssl.SSLContext", None]
 CertType = Union[str, "PathLike[str]", tuple[str, str], tuple[str, str, Union[str, None]], None]
 JsonType = Any
+TrustEnv = Union[bool, Collection[str], None]
 BodyType = Union[bytes, bytearray, str, SupportsRead[Any], Iterable[bytes], Iterable[str], None]
 HooksInput = Union[Mapping[str, Union[Callable[..., Any], Iterable[Callable[..., Any]]]], None]

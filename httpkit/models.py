@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import json as complexjson
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from http.cookiejar import CookieJar
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, Union, cast, overload
@@ -79,7 +79,6 @@ if not TYPE_CHECKING:
             "._message.charsets": "guess_json_utf stream_decode_response_unicode",
             "._message.fields": "check_header_validity parse_header_links",
             "._message.urls": "get_auth_from_url requote_uri",
-            "collections.abc": "Mapping",
             "http": "cookielib=cookiejar",
             "urllib.parse": "urlencode urlsplit urlunparse",
         },
@@ -87,6 +86,7 @@ if not TYPE_CHECKING:
 
 HookType = Callable[..., Any]
 AuthType = Union[tuple[str, str], "Callable[[PreparedRequest], PreparedRequest]", None]
+SessionAuth = Union[AuthType, Mapping[str, AuthType]]
 T = TypeVar("T")
 
 #: Statuses that ask for the next request by their Location field (RFC 9110 §15.4).
@@ -171,6 +171,9 @@ class Request(RequestHooksMixin):
     password)` tuple or a callable; *cookies* a mapping or a jar; *hooks* a mapping from event to callables.
     """
 
+    #: What the environment may say about it; None leaves that to the session.
+    _trust_env: Any = None
+
     def __init__(
         self,
         method: str | None = None,
@@ -238,6 +241,8 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
     _auth_hooks: tuple[HookType, ...] = ()
     #: The fields that auth wrote, in lower case, for the same reason.
     _auth_fields: frozenset[str] = frozenset()
+    #: What the environment may say about it; None leaves that to the session.
+    _trust_env: Any = None
     #: True when Proxy-Authorization was written by auth, for a proxy and nobody else.
     _is_for_proxy: bool = False
     #: True while it is sent as part of a chain: whoever follows it reads what is not the end.
@@ -313,6 +318,8 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
         twin._framed = self._framed
         twin._auth_hooks = self._auth_hooks
         twin._auth_fields = self._auth_fields
+        if self._trust_env is not None:
+            twin._trust_env = self._trust_env
         if self._is_for_proxy:
             twin._is_for_proxy = True
         if self._bounds is not None:
@@ -454,7 +461,8 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
         if not auth:
             return
         if not callable(auth):
-            raise TypeError(f"auth={type(auth).__name__}: give a (user, password) tuple or a callable")
+            hint = "; a mapping from origins is for Session.auth" if isinstance(auth, Mapping) else ""
+            raise TypeError(f"auth={type(auth).__name__}: give a (user, password) tuple or a callable{hint}")
         before = [hook for hooks in self.hooks.values() for hook in hooks]
         fields_before = _values_of(self.headers)
         answer = auth(self)

@@ -19,12 +19,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 from . import _pipeline, redirects
 from ._bounds import Bounds
 from ._defaults import default_headers
-from ._environment import get_netrc_auth, select_proxy
+from ._environment import DefaultEntry, get_netrc_auth, select_proxy
 from ._late import late_names
 from ._message import credentials, urls
 from ._pipeline import Drain, Effect, Hop, Read, RunHooks, Send, Sleep
 from ._settings import (
+    CallProxies,
     EffectiveProxies,
+    auth_of_origin,
+    check_trust,
     effective_proxies,
     effective_timeout,
     effective_verify,
@@ -33,6 +36,7 @@ from ._settings import (
     merge_params,
     merge_setting,
     settled_proxies,
+    trusts,
 )
 from ._wire import errors
 from .adapters import BaseAdapter, HTTPAdapter
@@ -59,11 +63,12 @@ if TYPE_CHECKING:
         ParamsType,
         ProxiesType,
         TimeoutType,
+        TrustEnv,
         VerifyType,
     )
     from ._wire.addresses import Resolve
     from .address_policy import AddressPolicy, AllowAddresses
-    from .models import AuthType
+    from .models import AuthType, SessionAuth
     from .redirects import RedirectPolicy, SecretFields
     from .retries import Retry, Tokens
     from .tlsconfig import TLS
@@ -113,7 +118,8 @@ class SessionRedirectMixin:
     """How a session follows redirects. Each method is one decision, for subclasses to override."""
 
     max_redirects: int = DEFAULT_REDIRECT_LIMIT
-    trust_env: bool = True
+    trust_env: TrustEnv = True
+    auth: SessionAuth = None
     cookies: RequestsCookieJar
     #: Which redirects are followed: `"all"`, those within their origin (`"same-origin"`), `"none"`, or what a
     #: callable(response, next_request) says.
@@ -138,18 +144,29 @@ class SessionRedirectMixin:
         prepared_request.method = redirects.next_method(prepared_request.method, response.status_code)
 
     def rebuild_auth(self, prepared_request: PreparedRequest, response: Response) -> None:
-        """Drop Authorization where the redirect leaves its origin; a netrc entry for the new host may then
-        be used.
+        """Drop Authorization where the redirect leaves its origin. What the session has for the new one, if `auth` is a
+        mapping, or else a netrc entry that names its host, may then be used.
         """
         headers = prepared_request.headers
         url = prepared_request.url or ""
-        came_from = response.request.url or ""
-        if not self.should_strip_auth(came_from, url):
-            return
-        headers.pop("Authorization", None)
-        found = get_netrc_auth(url) if self.trust_env else None
+        crossing = self.should_strip_auth(response.request.url or "", url)
+        if crossing:
+            headers.pop("Authorization", None)
+        auths: Any = self.auth
+        found: Any = None
+        if auths is not None and _is_by_origin(auths) and "Authorization" not in headers:
+            found = auth_of_origin(auths, url)
+        if found is None and crossing and trusts(self._trust_for(prepared_request), "netrc"):
+            found = get_netrc_auth(url)
+            if isinstance(found, DefaultEntry):
+                found = None
         if found is not None:
             prepared_request.prepare_auth(found)
+
+    def _trust_for(self, request: Any) -> TrustEnv:
+        """What the environment may say about *request*: the call beats the session."""
+        given: Any = getattr(request, "_trust_env", None)
+        return self.trust_env if given is None else given
 
     def rebuild_proxies(self, prepared_request: PreparedRequest, proxies: ProxiesType) -> dict[str, str]:
         """The proxies for the URL of the next request, and its Proxy-Authorization when a proxy will read
@@ -157,7 +174,7 @@ class SessionRedirectMixin:
         """
         url = prepared_request.url or ""
         explicit = getattr(proxies, "explicit", proxies)
-        effective = effective_proxies(url, explicit, None, trust_env=self.trust_env)
+        effective = effective_proxies(url, explicit, None, trust_env=self._trust_for(prepared_request))
         prepared_request.headers.pop("Proxy-Authorization", None)
         proxy = _reading_proxy(url, effective) if effective else None
         if proxy:
@@ -211,6 +228,11 @@ class SessionRedirectMixin:
                 finally:
                     effect.request._is_hop = False
                 yield answer
+
+
+def _is_by_origin(auth: Any) -> bool:
+    """True for a mapping from origins to auth. A handler may be a mapping as well, but it can be called."""
+    return type(auth) is not tuple and isinstance(auth, Mapping) and not callable(auth)
 
 
 def _reading_proxy(url: str, proxies: ProxiesType) -> str | None:
@@ -308,6 +330,10 @@ class Session(SessionRedirectMixin):
     *allow_addresses* says which addresses may be connected to: `"public"` for those of the whole Internet, networks
     such as `"10.1.0.0/16"`, a callable, or an `AddressPolicy` of these; None is all. It holds for every adapter that
     is mounted, but for one with a policy of its own, and for each hop of a redirect.
+
+    *trust_env* says what the environment may say: everything (True), nothing (False), or what is named in a set of
+    `"proxies"`, `"netrc"` and `"ca"`. `auth` may be a mapping from origins to auth, `{"https://api.example.com":
+    ("user", "password")}`: each origin gets its own, by the call or by a redirect, and no other gets any.
     """
 
     #: What a pickle keeps.
@@ -358,12 +384,13 @@ class Session(SessionRedirectMixin):
         secret_fields: SecretFields | None = None,
         allow_addresses: AllowAddresses = None,
         timeout: TimeoutType | Timeout | Unset = UNSET,
+        trust_env: TrustEnv = True,
     ) -> None:
         if timeout is not UNSET:
             Timeout.of(timeout)
             self.timeout = timeout
         self.headers = default_headers()
-        self.auth: AuthType = None
+        self.auth: SessionAuth = None
         self.proxies: dict[str, str] = {}
         self.hooks = default_hooks()
         self.params: Any = {}
@@ -371,7 +398,9 @@ class Session(SessionRedirectMixin):
         self.verify: VerifyType = True
         self.cert: CertType = None
         self.max_redirects = DEFAULT_REDIRECT_LIMIT
-        self.trust_env = True
+        if trust_env is not True:
+            check_trust(trust_env)
+        self.trust_env: TrustEnv = trust_env
         self.cookies = cookiejar_from_dict({})
         if redirects != "all":
             check_policy(redirects)
@@ -443,10 +472,16 @@ class Session(SessionRedirectMixin):
         """The auth of the call, of the session, or of netrc where nothing else was given, in no field and
         URL either.
         """
-        auth = request.auth
-        if auth is None or self.auth is not None:
-            auth = merge_setting(auth, self.auth)
-        if auth or not self.trust_env or "Authorization" in headers:
+        auth: Any = request.auth
+        own: Any = self.auth
+        if own is not None:
+            if _is_by_origin(own):
+                own = auth_of_origin(own, urls.prepare(request.url))
+            auth = merge_setting(auth, own)
+        if auth or "Authorization" in headers:
+            return auth
+        trust_env = self.trust_env if request._trust_env is None else request._trust_env
+        if not (trust_env is True or trusts(trust_env, "netrc")):
             return auth
         url: Any = request.url
         if type(url) is not str:
@@ -488,6 +523,7 @@ class Session(SessionRedirectMixin):
         max_response_size: int | Unset | None = UNSET,
         max_decompression_ratio: float | Unset | None = UNSET,
         retry: int | Retry | Unset | None = UNSET,
+        trust_env: TrustEnv = None,
     ) -> Response:
         """Build a request, send it, follow its redirects and give back the response.
 
@@ -503,22 +539,29 @@ class Session(SessionRedirectMixin):
         or `(cert, key, password)`. *max_response_size* is how many bytes the body may have,
         *max_decompression_ratio* how many times those that came over the wire (500 by default, asked beyond
         8 MiB); None is no limit. *retry* is when it is sent again: a `retries.Retry`, a number of attempts,
-        or None for never.
+        or None for never. *trust_env* says what the environment may: everything (True), nothing (False), or
+        what is named in a set of `"proxies"`, `"netrc"` and `"ca"`; None leaves it to the session.
 
         Raises RequestException, whose subclasses say what went wrong; a 4xx or 5xx status is a response and
         not an error.
         """
         if not isinstance(method, str) or not method:
             method = _method(method)
-        prepared = self.prepare_request(
-            Request(method.upper(), url, headers, files, data, params, auth, cookies, hooks, json)
-        )
+        request = Request(method.upper(), url, headers, files, data, params, auth, cookies, hooks, json)
+        given: Any = proxies or {}
+        if trust_env is not None:
+            check_trust(trust_env)
+            request._trust_env = trust_env
+            given = CallProxies.of(proxies, trust_env)
+        prepared = self.prepare_request(request)
+        if trust_env is not None:
+            prepared._trust_env = trust_env
         if max_response_size is not UNSET or max_decompression_ratio is not UNSET:
             # On the request, since adapters, hooks and overridden methods take no more arguments than they know.
             prepared._bounds = Bounds(max_response_size, max_decompression_ratio)
         if retry is not UNSET:
             prepared._retry = _policy(retry)
-        settings = self.merge_environment_settings(prepared.url or "", proxies or {}, stream, verify, cert)
+        settings = self.merge_environment_settings(prepared.url or "", given, stream, verify, cert)
         effective = settings.get("proxies")
         if type(effective) is not EffectiveProxies or effective != effective.as_made:
             # A subclass has the last word.
@@ -614,10 +657,10 @@ class Session(SessionRedirectMixin):
         kwargs.setdefault("stream", self.stream)
         kwargs.setdefault("cert", self.cert)
         if "verify" not in kwargs:
-            kwargs["verify"] = effective_verify(None, self.verify, trust_env=self.trust_env)
+            kwargs["verify"] = effective_verify(None, self.verify, trust_env=self._trust_for(request))
         if not isinstance(kwargs.get("proxies"), EffectiveProxies):
             kwargs["proxies"] = effective_proxies(
-                request.url or "", kwargs.get("proxies"), self.proxies, trust_env=self.trust_env
+                request.url or "", kwargs.get("proxies"), self.proxies, trust_env=self._trust_for(request)
             )
         kwargs["timeout"] = effective_timeout(kwargs.get("timeout", UNSET))
 
@@ -745,10 +788,11 @@ class Session(SessionRedirectMixin):
         """The settings of a call to *url*: its own, over those of the session, over those of the
         environment.
         """
+        trust_env = proxies.trust_env if type(proxies) is CallProxies else self.trust_env
         return {
-            "proxies": effective_proxies(url, proxies, self.proxies, trust_env=self.trust_env),
+            "proxies": effective_proxies(url, proxies, self.proxies, trust_env=trust_env),
             "stream": merge_setting(stream, self.stream),
-            "verify": effective_verify(verify, self.verify, trust_env=self.trust_env),
+            "verify": effective_verify(verify, self.verify, trust_env=trust_env),
             "cert": merge_setting(cert, self.cert),
         }
 

@@ -227,7 +227,7 @@ def test_the_pages_have_snippets() -> None:
 
 SECURITY = PROJECT / "docs" / "security.md"
 CITED = re.compile(r"`(\w+/test_\w+\.py)::(test_\w+)`")
-SOURCE = re.compile(r"\b(?:CVE-\d{4}-\d{4,}|GHSA(?:-\w{4}){3}|RFC \d{4}|WHATWG \w+)")
+SOURCE = re.compile(r"\b(?:CWE-\d+|CVE-\d{4}-\d{4,}|GHSA(?:-\w{4}){3}|RFC \d{4}|WHATWG \w+)")
 PROMISES = ["promise", "threat", "advisory or standard", "test"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import pickle
 import socket
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 import httpkit
-from httpkit.auth import HTTPProxyAuth
+from httpkit.auth import HTTPDigestAuth, HTTPProxyAuth
 from httpkit.exceptions import StreamConsumedError
 from httpkit.models import PreparedRequest
 from httpkit.redirects import SecretFields
@@ -290,3 +291,222 @@ class TestBodiesOfRedirects:
             response = session.get(server.url + "/0")
             assert (len(response.content), len(response.history)) == (self.MIB + 1, 1)
             assert len(session.get(server.url + "/1", allow_redirects=False).content) == self.MIB + 1
+
+
+def shown(value: object) -> str:
+    """The same in every process, as sets are not."""
+    return "+".join(sorted(value)) or "nothing" if isinstance(value, set) else str(value)
+
+
+def users(server: RecordingServer) -> list[str | None]:
+    """Who each request said that it is from."""
+    found = [request.header("authorization") for request in server.requests]
+    return [
+        None if one is None else base64.b64decode(one.split()[1]).decode().partition(":")[0] for one in found
+    ]
+
+
+class TestAuthByOrigin:
+    def test_each_origin_gets_its_own_on_calls_and_redirects(
+        self, origins: RecordingServer, session: httpkit.Session
+    ) -> None:
+        session.auth = {origins.url_as("a.test"): ("a", "1"), origins.url_as("b.test"): ("b", "2")}
+        session.get(origins.url_as("a.test", "/0"))
+        session.get(origins.url_as("b.test", "/x"))
+        session.get(origins.url_as("c.test", "/x"))
+        session.get(f"http://a.test:{origins.port}/here")
+        assert users(origins) == ["a", "b", "a", "b", None, "a", "a"]
+
+    def test_no_other_origin_gets_any(self, origins: RecordingServer, session: httpkit.Session) -> None:
+        session.auth = {origins.url_as("a.test"): ("a", "1"), "https://b.test": ("b", "2")}
+        session.get(origins.url_as("a.test", "/0"))
+        assert users(origins) == ["a", None, "a"]
+
+    def test_the_auth_of_a_call_is_for_its_first_origin_and_beats_the_mapping(
+        self, origins: RecordingServer, session: httpkit.Session
+    ) -> None:
+        session.auth = {origins.url_as("a.test"): ("a", "1"), origins.url_as("b.test"): ("b", "2")}
+        session.get(origins.url_as("a.test", "/here"), auth=("call", "0"))
+        session.get(origins.url_as("a.test", "/0"), auth=("call", "0"))
+        assert users(origins) == ["call", "call", "call", "b", "a"]
+
+    def test_a_challenge_is_answered_by_the_handler_of_its_origin(
+        self, serve: Serve, session: httpkit.Session
+    ) -> None:
+        challenge = [("WWW-Authenticate", 'Digest realm="r", nonce="n", qop="auth", algorithm=SHA-256')]
+
+        def answer(request: Any) -> Reply:
+            if not any(f'uri="{request.target}"' in value for value in request.getlist("authorization")):
+                return Reply(401, challenge)
+            return Reply.redirect(server.url_as("b.test", "/1")) if request.target == "/0" else Reply(200)
+
+        server = serve(answer)
+        session.auth = {
+            server.url_as("a.test"): HTTPDigestAuth("a", "1"),
+            server.url_as("b.test"): HTTPDigestAuth("b", "2"),
+        }
+        assert session.get(server.url_as("a.test", "/0")).status_code == 200
+        sent = [request.header("authorization", "") for request in server.requests]
+        assert ['username="a"' in one for one in sent] == [False, True, False, False]
+        assert ['username="b"' in one for one in sent] == [False, False, False, True]
+
+    def test_an_upgrade_gets_what_the_mapping_has_for_https(
+        self, serve: Serve, serve_tls: Serve, session: httpkit.Session, ca_file: str
+    ) -> None:
+        secure = serve_tls(Reply(200))
+        plain = serve(Reply.redirect("https://a.test/1"))
+        session.auth = {"https://a.test": ("a", "1")}
+        with ProxyServer({"a.test:80": plain, "a.test:443": secure}) as proxy:
+            session.get("http://a.test/0", proxies={"all": proxy.url}, verify=ca_file)
+            session.close()
+        assert (users(plain), users(secure)) == ([None], ["a"])
+
+    def test_a_mapping_for_a_call_is_an_error_that_says_where_it_belongs(
+        self, session: httpkit.Session
+    ) -> None:
+        with pytest.raises(TypeError, match=r"auth=dict.*Session\.auth"):
+            session.get("http://a.test/", auth={"http://a.test": ("a", "1")})  # type: ignore[arg-type]
+
+
+class TestNetrc:
+    @pytest.fixture(autouse=True)
+    def file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        path = tmp_path / "netrc"
+        path.write_text("machine a.test login netrc password 1\ndefault login anybody password 2\n")
+        path.chmod(0o600)
+        monkeypatch.setenv("NETRC", str(path))
+        return path
+
+    def test_the_default_entry_is_not_for_hosts_that_a_redirect_names(
+        self, origins: RecordingServer, session: httpkit.Session
+    ) -> None:
+        session.get(origins.url_as("a.test", "/0"))
+        session.get(origins.url_as("c.test", "/x"))
+        assert users(origins) == ["netrc", None, "netrc", "anybody"]
+
+    @pytest.mark.parametrize(
+        "form", ["call", "session", "mapping", "field of the call", "field of the session", "URL"]
+    )
+    def test_it_is_used_where_no_auth_is_given_in_any_form(
+        self, origins: RecordingServer, session: httpkit.Session, form: str
+    ) -> None:
+        field = {"authorization": "Basic " + base64.b64encode(b"given:1").decode()}
+        call: dict[str, Any] = {}
+        if form == "call":
+            call["auth"] = ("given", "1")
+        elif form == "session":
+            session.auth = ("given", "1")
+        elif form == "mapping":
+            session.auth = {origins.url_as("a.test"): ("given", "1")}
+        elif form == "field of the call":
+            call["headers"] = field
+        elif form == "field of the session":
+            session.headers.update(field)
+        userinfo = "given:1" if form == "URL" else ""
+        session.get(
+            origins.url_as("a.test", "/x", userinfo=userinfo) if userinfo else origins.url_as("a.test", "/x"),
+            **call,
+        )
+        assert users(origins) == ["given"]
+
+    @pytest.mark.parametrize(
+        ("trust_env", "used"),
+        [(True, True), ({"netrc"}, True), ({"proxies", "ca"}, False), (set(), False), (False, False)],
+        ids=shown,
+    )
+    @pytest.mark.parametrize("where", ["session", "keyword", "call", "function"])
+    def test_it_has_a_switch_of_its_own_on_session_and_call_for_every_hop(
+        self, origins: RecordingServer, session: httpkit.Session, where: str, trust_env: Any, used: bool
+    ) -> None:
+        url = origins.url_as("a.test", "/0")
+        if where == "session":
+            session.trust_env = trust_env
+            session.get(url)
+        elif where == "keyword":
+            with httpkit.Session(trust_env=trust_env) as other:
+                other.get(url)
+        elif where == "call":
+            session.trust_env = not used
+            session.get(url, trust_env=trust_env)
+        else:
+            httpkit.get(url, trust_env=trust_env)
+        assert users(origins) == (["netrc", None, "netrc"] if used else [None] * 3)
+
+
+class TestTrustOfACall:
+    @pytest.mark.parametrize(
+        ("of_session", "of_call", "proxied"),
+        [
+            (True, None, True),
+            (False, None, False),
+            (False, True, True),
+            (False, {"proxies"}, True),
+            (True, False, False),
+            (True, {"netrc", "ca"}, False),
+            ({"ca"}, {"proxies"}, True),
+        ],
+        ids=shown,
+    )
+    def test_it_beats_the_session_for_proxies_at_every_hop(
+        self, serve: Serve, monkeypatch: pytest.MonkeyPatch, of_session: Any, of_call: Any, proxied: bool
+    ) -> None:
+        server = serve(lambda request: Reply.redirect("/1") if request.target == "/0" else Reply(200))
+        with ProxyServer({"a.test": server}) as proxy, httpkit.Session(trust_env=of_session) as session:
+            monkeypatch.setenv("http_proxy", proxy.url)
+            assert session.get(server.url_as("a.test", "/0"), trust_env=of_call).status_code == 200
+            assert len(proxy.requests) == (2 if proxied else 0)
+            # What is given explicitly is not the environment's.
+            proxies = {"http": proxy.url}
+            assert session.get(server.url_as("a.test", "/0"), trust_env=of_call, proxies=proxies).ok
+            assert len(proxy.requests) == (4 if proxied else 2)
+
+    @pytest.mark.parametrize(
+        ("trust_env", "used"), [({"ca"}, True), ({"proxies", "netrc"}, False), (False, False)]
+    )
+    def test_it_beats_the_session_for_the_bundle(
+        self,
+        https_server: RecordingServer,
+        ca_file: str,
+        monkeypatch: pytest.MonkeyPatch,
+        trust_env: Any,
+        used: bool,
+    ) -> None:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", ca_file)
+        with httpkit.Session(trust_env=not used) as session:
+            if used:
+                assert session.get(https_server.url, trust_env=trust_env).ok
+            else:
+                with pytest.raises(httpkit.exceptions.SSLError):
+                    session.get(https_server.url, trust_env=trust_env)
+
+    def test_it_reaches_sessions_that_override_the_methods_of_old(
+        self, origins: RecordingServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Old(httpkit.Session):
+            def prepare_request(self, request: Any) -> PreparedRequest:
+                return super().prepare_request(request)
+
+            def merge_environment_settings(
+                self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
+            ) -> Any:
+                return super().merge_environment_settings(url, proxies, stream, verify, cert)
+
+            def rebuild_proxies(self, prepared_request: PreparedRequest, proxies: Any) -> Any:
+                return super().rebuild_proxies(prepared_request, proxies)
+
+        monkeypatch.setenv("http_proxy", "http://nobody.invalid:1")
+        with Old() as session:
+            assert session.get(origins.url_as("a.test", "/0"), trust_env={"ca"}).ok
+
+    @pytest.mark.parametrize("trust_env", ["proxies", {"proxy"}, 1.5], ids=shown)
+    def test_what_is_none_is_an_error_before_anything_is_sent(
+        self, origins: RecordingServer, session: httpkit.Session, trust_env: Any
+    ) -> None:
+        with pytest.raises((TypeError, ValueError), match="trust_env"):
+            session.get(origins.url_as("a.test", "/x"), trust_env=trust_env)
+        with pytest.raises((TypeError, ValueError), match="trust_env"):
+            httpkit.Session(trust_env=trust_env)
+        session.trust_env = trust_env
+        with pytest.raises((TypeError, ValueError), match="trust_env"):
+            session.get(origins.url_as("a.test", "/x"))
+        assert origins.requests == []

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 
 from httpkit import _environment
 from httpkit._environment import (
+    DefaultEntry,
     ca_bundle,
     get_environ_proxies,
     get_netrc_auth,
@@ -28,6 +30,7 @@ from httpkit._environment import (
     should_bypass_proxies,
     variable,
 )
+from httpkit.exceptions import RequestsWarning
 
 POSIX = os.name == "posix"
 HTTP = "http://example.com/"
@@ -438,6 +441,8 @@ def test_the_default_entry_serves_other_hosts(netrc_file: Any) -> None:
     netrc_file("machine example.com login user password secret\ndefault login any password one\n")
     assert get_netrc_auth(HTTP) == ("user", "secret")
     assert get_netrc_auth("http://other.example/") == ("any", "one")
+    assert isinstance(get_netrc_auth("http://other.example/"), DefaultEntry)
+    assert not isinstance(get_netrc_auth(HTTP), DefaultEntry)
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="this Python takes such an entry for an error")
@@ -532,7 +537,14 @@ def test_a_file_that_cannot_be_parsed_counts_as_empty(netrc_file: Any, content: 
     path.write_bytes(content)
     if settled:
         settle(path)
-    for _ in range(2):
+    _environment._parse_netrc_once.cache_clear()
+    with pytest.warns(
+        RequestsWarning, match=r"netrc: '.*netrc' is not used.*(cannot be parsed|larger)"
+    ) as caught:
+        assert get_netrc_auth(HTTP) is None
+    assert "bogus" not in str(caught[0].message), "what stands in the file may be a password"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error" if settled else "ignore")
         assert get_netrc_auth(HTTP) is None
         with pytest.raises(netrc.NetrcParseError):
             get_netrc_auth(HTTP, raise_errors=True)
@@ -570,3 +582,82 @@ def test_only_a_regular_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for path in (tmp_path / "pipe", tmp_path, Path(os.devnull), Path("/dev/zero")):
         monkeypatch.setenv("NETRC", str(path))
         assert get_netrc_auth(HTTP) is None
+
+
+@pytest.mark.skipif(not POSIX, reason="Windows has other permissions")
+@pytest.mark.parametrize(
+    ("owner", "mode", "directory", "user", "why"),
+    [
+        pytest.param(1000, 0o600, 0o755, 1000, None, id="mine alone"),
+        pytest.param(1000, 0o400, 0o755, 1000, None, id="mine alone, read only"),
+        pytest.param(1000, 0o640, 0o755, 1000, None, id="my group may read it"),
+        pytest.param(1000, 0o660, 0o755, 1000, None, id="my group may write it"),
+        pytest.param(1000, 0o644, 0o755, 1000, "others may read it", id="others may read it"),
+        pytest.param(1000, 0o602, 0o755, 1000, "others may write it", id="others may write it"),
+        pytest.param(1000, 0o666, 0o711, 1000, "others may write it", id="others may do both"),
+        pytest.param(1000, 0o644, 0o750, 1000, None, id="in a home that is closed to others"),
+        pytest.param(1000, 0o666, 0o700, 1000, None, id="in a home that is closed to all"),
+        pytest.param(1001, 0o600, 0o755, 1000, "it belongs to another user", id="somebody else's"),
+        pytest.param(
+            1001, 0o644, 0o700, 1000, "it belongs to another user", id="somebody else's, in a closed home"
+        ),
+        pytest.param(1001, 0o600, 0o755, 0, "it belongs to another user", id="somebody else's, for root"),
+        pytest.param(0, 0o644, 0o755, 1000, None, id="root's, as secrets are mounted into containers"),
+        pytest.param(0, 0o440, 0o755, 1000, None, id="root's, for a group"),
+        pytest.param(0, 0o646, 0o777, 1000, "others may write it", id="root's, for everybody to write"),
+        pytest.param(0, 0o644, 0o700, 0, None, id="root's own in /root"),
+        pytest.param(0, 0o644, 0o755, 0, "others may read it", id="root's own where others can read it"),
+    ],
+)
+def test_a_file_that_others_can_read_or_have_written_is_not_used(
+    netrc_file: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    owner: int,
+    mode: int,
+    directory: int,
+    user: int,
+    why: str | None,
+) -> None:
+    path = netrc_file(entry("user"))
+    path.chmod(mode)
+    path.parent.chmod(directory)
+    real = os.stat
+
+    def stat_as(name: Any, *args: Any, **kwargs: Any) -> os.stat_result:
+        found = real(name, *args, **kwargs)
+        return os.stat_result((*found[:4], owner, *found[5:10]), {"st_mtime_ns": found.st_mtime_ns})
+
+    try:
+        with monkeypatch.context() as context:
+            context.setattr(_environment.os, "stat", stat_as)
+            context.setattr(_environment.os, "geteuid", lambda: user)
+            if why is None:
+                assert get_netrc_auth(HTTP) == ("user", "x")
+                return
+            with pytest.warns(RequestsWarning, match=rf"netrc: '{path}' is not used, since {why}.*chmod 600"):
+                assert get_netrc_auth(HTTP) is None
+            with pytest.warns(RequestsWarning), pytest.raises(netrc.NetrcParseError, match=why):
+                get_netrc_auth(HTTP, raise_errors=True)
+    finally:
+        path.parent.chmod(0o755)
+
+
+@pytest.mark.skipif(not POSIX, reason="Windows has other permissions")
+def test_a_change_of_permissions_is_noticed(netrc_file: Any) -> None:
+    path = netrc_file(entry("user"))
+    settle(path)
+    path.parent.chmod(0o755)
+    assert get_netrc_auth(HTTP) == ("user", "x")
+    path.chmod(0o604)
+    with pytest.warns(RequestsWarning, match="others may read it"):
+        assert get_netrc_auth(HTTP) is None
+    path.chmod(0o600)
+    assert get_netrc_auth(HTTP) == ("user", "x")
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="this Python takes such an entry for an error")
+def test_a_file_without_passwords_may_be_read_by_others(netrc_file: Any) -> None:
+    path = netrc_file("machine example.com login user")
+    path.chmod(0o644)
+    path.parent.chmod(0o755)
+    assert get_netrc_auth(HTTP) == ("user", "")

@@ -16,7 +16,9 @@ from httpkit._proxies import (
     dotted_netmask,
     is_ipv4_address,
     is_valid_cidr,
+    malformed,
 )
+from httpkit.exceptions import RequestsWarning
 
 
 @pytest.mark.parametrize(
@@ -63,9 +65,6 @@ from httpkit._proxies import (
         ),
         pytest.param("192.168.0.1", "http://192.168.0.1:5000/", True, id="an address"),
         pytest.param("192.168.0.1", "http://192.168.0.11/", False, id="an address is no prefix"),
-        pytest.param("168.0.1", "http://192.168.0.1/", False, id="an address has no parents"),
-        pytest.param(".0.1", "http://192.168.0.1/", False, id="an address has no suffix"),
-        pytest.param("1", "http://192.168.0.1/", False, id="a number is no suffix"),
         pytest.param("192.168.0.1:80", "http://192.168.0.1/", True, id="an address and a port"),
         pytest.param("192.168.0.1:80", "http://192.168.0.1:81/", False, id="an address and another port"),
         pytest.param("192.168.0.0/24", "http://192.168.0.77:5000/", True, id="4632-3.1 a network"),
@@ -92,6 +91,21 @@ from httpkit._proxies import (
         pytest.param("::/1", "http://10.0.0.1/", False, id="no IPv4 address is in an IPv6 network"),
         pytest.param("10.0.0.0/8", "http://[::10.0.0.1]/", False, id="nor the other way round"),
         pytest.param("fe80::1", "http://[fe80::1%25eth0]/", True, id="4007-11 a zone does not matter"),
+        pytest.param("fe80::1%eth0", "http://[fe80::1%25eth0]/", True, id="4007-11 a zone"),
+        pytest.param("fe80::1%25ETH0", "http://[fe80::1%25eth0]/", True, id="6874-2 a zone as in a URL"),
+        pytest.param("fe80::1%eth0", "http://[fe80::1%25eth1]/", False, id="4007-11 another zone"),
+        pytest.param("fe80::1%eth0", "http://[fe80::1]/", False, id="4007-11 no zone"),
+        pytest.param("[fe80::1%eth0]:81", "http://[fe80::1%25eth0]:81/", True, id="a zone and a port"),
+        pytest.param("[fe80::1%eth0]:81", "http://[fe80::1%25eth0]/", False, id="a zone and another port"),
+        pytest.param("fe80::%eth0/10", "http://[fe80::7%25eth0]/", True, id="4007-11.7 a zone and a length"),
+        pytest.param("[fe80::%eth0]/10", "http://[fe80::7%25eth0]/", True, id="4007-11.7 in brackets"),
+        pytest.param("fe80::%eth0/10", "http://[fe80::7%25eth1]/", False, id="4007-11.7 another zone"),
+        pytest.param(
+            "10.0.0.0/8", "http://[::ffff:10.0.0.1]/", False, id="4291-2.5.5.2 a mapped address is IPv6"
+        ),
+        pytest.param(
+            "::ffff:10.0.0.1", "http://[::ffff:a00:1]/", True, id="4291-2.5.5.2 in another spelling"
+        ),
         pytest.param("", "http://example.com/", False, id="empty"),
         pytest.param("whatever", "file:///etc/passwd", True, id="no host, no proxy"),
         pytest.param("whatever", "mailto:a@b", True, id="no authority, no proxy"),
@@ -110,7 +124,8 @@ MALFORMED = [
     "10.0.0.0/+8", "10.0.0.0/8a", "10.0.0.0/255.0.0.0", "10.0.0.0/8:80", "10/8", "10.0/16", "10.0.0/24", "010.0.0.1/8",
     "0x0a.0.0.1/8", "10.0.0.256", "10.0.0.0/ 8", "[10.0.0.1]", "[10.0.0.0/8]", "[::1", "::1]", "[]", "[::1]:",
     "[::1]:99999", "[::1]81", "[[::1]]", "::1/0", "::1/129", "[::]/8/8", "[::/8]/8", "[::1]/128:80", ":::/8", "1::2::3",
-    "::1%lo", "/8", "/", ":", ":80", "@", "٣.٣.٣.٣/1", "10.0.0.0/٨",
+    "::1%", "::1%/64", "::1%l o", "[::1%]", "fe80::/10%eth0", "10.0.0.1%lo", "a%lo", "1", "0.1", ".0.1", "168.0.1",
+    "0x7f", "127.1", "b\u00fccher.example", "/8", "/", ":", ":80", "@", "٣.٣.٣.٣/1", "10.0.0.0/٨",
 ]  # fmt: skip
 ORIGINS = [
     ("example.com", 80), ("foo", 80), ("ple.com", 80), ("xample.com", 443), ("http", 80), ("10.0.0.1", 80),
@@ -121,6 +136,28 @@ ORIGINS = [
 @pytest.mark.parametrize("entry", MALFORMED)
 def test_a_malformed_entry_names_nothing(entry: str) -> None:
     assert [origin for origin in ORIGINS if bypasses(entry, *origin)] == []
+    assert malformed(f" good.example ,, {entry.upper()}, *") == (entry.lower(),)
+
+
+@pytest.mark.parametrize(
+    "no_proxy", ["", ",", " , ,", "*", "localhost,.a.b , *.c.d,10.0.0.0/8,[::1]:80,fe80::1%lo,a:80"]
+)
+def test_a_list_that_can_be_read_is_not_malformed(no_proxy: str) -> None:
+    assert malformed(no_proxy) == ()
+
+
+def test_malformed_entries_are_named_in_one_warning() -> None:
+    no_proxy = "http://user:hunter2@a.test,b.test c.test,\x1b[31m,d.test," + ",".join(
+        f"bad {n}" for n in range(50)
+    )
+    with pytest.warns(RequestsWarning, match=r"no_proxy: ignored .*'b\.test c\.test'.* and others") as caught:
+        assert should_bypass_proxies("http://d.test/", no_proxy)
+    text = str(caught[0].message)
+    assert (len(caught), "hunter2" in text, text.isprintable()) == (1, False, True)
+    assert len(text) < 600
+    # Once: an error here would be one for each call.
+    assert should_bypass_proxies("http://d.test/", no_proxy)
+    assert not should_bypass_proxies("http://c.test/", no_proxy)
 
 
 NAMES = st.sampled_from(

@@ -13,7 +13,10 @@ import pytest
 import urllib3
 
 from httpkit._settings import (
+    CallProxies,
     EffectiveProxies,
+    auth_of_origin,
+    check_trust,
     effective_proxies,
     effective_timeout,
     effective_verify,
@@ -21,7 +24,9 @@ from httpkit._settings import (
     merge_hooks,
     merge_params,
     merge_setting,
+    trusts,
 )
+from httpkit.exceptions import InvalidProxyURL
 from httpkit.structures import CaseInsensitiveDict
 from httpkit.timeouts import NO_LIMIT, UNSET, RunningTimeout, Timeout
 
@@ -348,3 +353,114 @@ class TestEffectiveTimeout:
         assert running.total == total
         assert 0 < running.remaining() <= total
         assert effective_timeout(running, mount, session) is running
+
+
+class TestTrust:
+    @pytest.mark.parametrize(
+        ("given", "trusted"),
+        [
+            (True, {"proxies", "netrc", "ca"}),
+            (1, {"proxies", "netrc", "ca"}),
+            (False, set()),
+            (0, set()),
+            (None, set()),
+            (set(), set()),
+            ({"proxies"}, {"proxies"}),
+            (["netrc", "ca"], {"netrc", "ca"}),
+            (("ca",), {"ca"}),
+            (frozenset({"proxies", "netrc", "ca"}), {"proxies", "netrc", "ca"}),
+        ],
+        ids=["True", "1", "False", "0", "None", "empty", "set", "list", "tuple", "frozenset"],
+    )
+    def test_it_is_all_nothing_or_what_is_named(self, given: Any, trusted: set[str]) -> None:
+        check_trust(given)
+        assert {what for what in ("proxies", "netrc", "ca") if trusts(given, what)} == trusted
+
+    @pytest.mark.parametrize(
+        ("given", "error", "text"),
+        [
+            ("proxies", TypeError, "trust_env is str: give True, False, or a set"),
+            ("", TypeError, "trust_env is str"),
+            (b"ca", TypeError, "trust_env is bytes"),
+            (1.5, TypeError, "trust_env is float"),
+            (iter(["ca"]), TypeError, "trust_env is list_iterator"),
+            ({"proxy"}, ValueError, "trust_env has 'proxy' in it.*'ca', 'netrc', 'proxies'"),
+            ({"ca", None}, ValueError, "trust_env has 'None' in it"),
+            (["x" * 1000], ValueError, "trust_env has 'x{40}' in it"),
+        ],
+        ids=["text", "empty text", "bytes", "number", "iterator", "unknown", "None", "long"],
+    )
+    def test_anything_else_is_an_error_that_names_the_choices(
+        self, given: Any, error: type[Exception], text: str
+    ) -> None:
+        with pytest.raises(error, match=text):
+            check_trust(given)
+        with pytest.raises(error, match=text):
+            trusts(given, "ca")
+
+    @pytest.mark.parametrize("trust_env", [True, {"proxies"}, {"ca"}, {"netrc"}, False], ids=str)
+    def test_each_part_has_its_switch(self, monkeypatch: pytest.MonkeyPatch, trust_env: Any) -> None:
+        monkeypatch.setenv("http_proxy", "http://environment.test")
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", "bundle")
+        proxies = effective_proxies(HERE, None, None, trust_env=trust_env)
+        assert bool(proxies) is (trust_env is True or trust_env == {"proxies"})
+        verify = effective_verify(None, True, trust_env=trust_env)
+        assert (verify == "bundle") is (trust_env is True or trust_env == {"ca"})
+
+    @pytest.mark.parametrize("proxies", [3, "http://p", ["http"]])
+    def test_proxies_that_are_none_are_an_error_with_it_as_without(self, proxies: Any) -> None:
+        with pytest.raises(InvalidProxyURL, match="proxies: give a mapping"):
+            CallProxies.of(proxies, False)
+
+
+class TestAuthOfOrigin:
+    AUTHS = {
+        "https://api.test": ("a", "1"),
+        "http://API.test:8000/": ("b", "2"),
+        "https://[::1]:8443": ("c", "3"),
+        "https://none.test": None,
+        "http+unix://%2Frun%2Fx.sock": ("d", "4"),
+    }
+
+    @pytest.mark.parametrize(
+        ("url", "user"),
+        [
+            ("https://api.test/", "a"),
+            ("https://API.test:443/x?y#z", "a"),
+            ("https://user@api.test/", "a"),
+            ("http://api.test/", None),
+            ("https://api.test:8443/", None),
+            ("https://sub.api.test/", None),
+            ("https://api.test.evil.test/", None),
+            ("https://api.test:pw@evil.test/", None),
+            ("https://evil.test/https://api.test", None),
+            ("http://api.test:8000/", "b"),
+            ("https://[::1]:8443/x", "c"),
+            ("https://none.test/", None),
+            ("http+unix://%2Frun%2Fx.sock/v", "d"),
+            ("http+unix://%2Frun%2Fy.sock/v", None),
+            ("no url", None),
+        ],
+    )
+    def test_it_is_for_exactly_that_origin(self, url: str, user: str | None) -> None:
+        found = auth_of_origin(self.AUTHS, url)
+        assert (None if found is None else found[0]) == user
+
+    @pytest.mark.parametrize(
+        "key",
+        ["api.test", "https://", "https://api.test/v2", "https://api.test?x", "https://api.test#x", "https", "",
+         "https://user:hunter2@api.test", "https://*.test", "https://api.test:99999", None, 3, b"https://api.test",
+         ("https", "api.test")],
+    )  # fmt: skip
+    def test_a_key_that_is_no_origin_is_an_error_whatever_is_called(self, key: Any) -> None:
+        with pytest.raises(
+            ValueError, match=r"session\.auth: .* is no origin.*https://api\.example\.com"
+        ) as caught:
+            auth_of_origin({key: ("u", "hunter2"), "https://good.test": ("u", "p")}, "https://good.test/")
+        assert "hunter2" not in str(caught.value)
+
+    @pytest.mark.parametrize("auth", ["hunter2", ("hunter2",), ["u", "hunter2"], {"u": "hunter2"}, 3])
+    def test_a_value_that_is_no_auth_is_an_error(self, auth: Any) -> None:
+        with pytest.raises(TypeError, match=r"session\.auth\['https://api\.test'\] is \w+: give a") as caught:
+            auth_of_origin({"https://api.test": auth}, "https://other.test/")
+        assert "hunter2" not in str(caught.value)
