@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpkit
-from httpkit import PreparedRequest, Request, Response, Session
+from httpkit import Budget, PreparedRequest, Request, Response, Retry, Session
 from httpkit.adapters import BaseAdapter, HTTPAdapter
+from httpkit.adapters import Retry as Urllib3Retry
 from httpkit.auth import AuthBase, HTTPBasicAuth, HTTPDigestAuth
 from httpkit.cookies import RequestsCookieJar
+from httpkit.retries import Attempt
 from httpkit.structures import CaseInsensitiveDict
 from httpkit.timeouts import Timeout
 
@@ -94,6 +96,26 @@ def sessions(ca: Path) -> None:
         session.request(
             "GET", "https://example.test/", auth=HTTPBasicAuth("user", "pass"), headers={"X-A": None}
         )
+
+
+def retries(opened: Callable[[], Iterator[bytes]]) -> None:
+    policy = Retry(4, statuses={503}, on=(httpkit.ConnectionError,), methods=None, budget=Budget(ratio=0.5))
+    with Session(retry=3) as session:
+        session.retry = policy
+        session.retry = None
+        session.mount("https://example.test", HTTPAdapter(max_retries=policy))
+        session.mount("https://example.test", HTTPAdapter(max_retries=Urllib3Retry(3)))
+        for retry in (policy, 3, None):
+            session.get("https://example.test/", retry=retry)
+        response = session.put("https://example.test/", data=opened)
+        assert_type(response.attempts, tuple[Attempt, ...])
+        assert_type(response.attempts[0].waited, float)
+    with Retry.testing(attempts=1) as waits:
+        assert_type(waits, list[float])
+    try:
+        httpkit.get("https://example.test/", retry=policy)
+    except httpkit.RequestException as error:
+        assert_type(error.attempts, tuple[Attempt, ...])
 
 
 def timeouts() -> None:

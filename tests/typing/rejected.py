@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpkit
 from httpkit.adapters import HTTPAdapter
 from httpkit.auth import AuthBase, HTTPBasicAuth
+from httpkit.retries import Retry
 from httpkit.structures import CaseInsensitiveDict
 from httpkit.timeouts import Timeout
 
@@ -31,6 +32,12 @@ HTTPBasicAuth("user")  # error: the password is missing
 Timeout("3")  # error: seconds are numbers
 Timeout(1, 2, 3, 4, 5)  # error: too many limits
 Timeout().connect = 3  # error: it is a value
+
+Retry("3")  # error: a number of tries
+Retry(3, 0.5)  # error: the others have names
+Retry().attempts = 3  # error: it is a value
+httpkit.Session(retry="3")  # error: a policy or a number
+httpkit.post("https://example.test/", data=lambda: 3)  # error: a number is no body
 
 fields: CaseInsensitiveDict[str] = CaseInsensitiveDict()
 fields[3] = "x"  # error: names are text

@@ -10,13 +10,22 @@ import pytest
 import urllib3
 
 from httpkit import _pipeline
-from httpkit._pipeline import Drain, Hop, RunHooks, Send
+from httpkit._pipeline import Drain, Hop, Read, RunHooks, Send, Sleep
+from httpkit._tries import Persistence
 from httpkit.adapters import HTTPAdapter
 from httpkit.auth import AuthBase, HTTPDigestAuth
 from httpkit.cookies import RequestsCookieJar
-from httpkit.exceptions import BodyNotReplayable, InvalidURL, TooManyRedirects
+from httpkit.exceptions import (
+    BodyNotReplayable,
+    ChunkedEncodingError,
+    ConnectionError,
+    InvalidURL,
+    RetryError,
+    TooManyRedirects,
+)
 from httpkit.models import PreparedRequest, Request, Response
 from httpkit.redirects import SecretFields
+from httpkit.retries import Budget, Retry, Tokens
 from httpkit.sessions import SessionRedirectMixin
 
 URL = "http://example.test/"
@@ -502,3 +511,139 @@ class TestSteering:
             effect = steps.send(effect.response)
             assert effect.proxies == {"http": f"http://proxy-for{path.replace('/', '-')}.test"}
             effect = steps.send(redirect(effect.request, "/b"))
+
+
+class TestPersistence:
+    """One hop under a retry policy, driven by hand."""
+
+    def begin(
+        self,
+        policy: Retry,
+        *,
+        streams: bool = False,
+        remaining: float | None = None,
+        jar: RequestsCookieJar | None = None,
+        **request: Any,
+    ) -> Generator[Any, Any, Any]:
+        self.request = prepare(**request)
+        persistence = Persistence(policy, Tokens(), streams, lambda: remaining, lambda: 0.0)
+        return _pipeline.exchange(self.request, RequestsCookieJar() if jar is None else jar, persistence)
+
+    def test_a_good_answer_is_read_and_is_the_end(self) -> None:
+        steps = self.begin(Retry())
+        assert next(steps) == Send(self.request)
+        response = answer(self.request)
+        assert steps.send(response) == Read(response)
+        assert finish(steps, response) is response
+
+    def test_one_that_is_streamed_is_not_read(self) -> None:
+        steps = self.begin(Retry(), streams=True)
+        next(steps)
+        response = answer(self.request)
+        assert finish(steps, response) is response
+
+    @pytest.mark.parametrize("status", [101, 302, 503], ids=["upgraded", "redirect", "last of its kind"])
+    def test_nor_is_one_that_somebody_else_reads(self, status: int) -> None:
+        steps = self.begin(Retry(1))
+        next(steps)
+        response = answer(self.request, status, [("Location", "/next")])
+        assert finish(steps, response) is response
+
+    def test_a_bad_one_is_drained_and_waited_after(self) -> None:
+        steps = self.begin(Retry(backoff=2, jitter=False))
+        next(steps)
+        first = answer(self.request, 503)
+        assert steps.send(first) == Drain(first, 65_536)
+        assert steps.send(first) == Sleep(2.0)
+        assert steps.send(None) == Send(self.request)
+        second = answer(self.request, 503)
+        assert steps.send(second) == Drain(second, 65_536)
+        assert steps.send(second) == Sleep(4.0)
+        assert steps.send(None) == Send(self.request)
+        third = answer(self.request, 503)
+        assert finish(steps, third) is third
+        assert [(one.outcome, one.waited) for one in third.attempts] == [(503, 0.0), (503, 2.0), (503, 4.0)]
+
+    def test_no_wait_is_no_sleep(self) -> None:
+        steps = self.begin(Retry(backoff=0))
+        next(steps)
+        first = answer(self.request, 503)
+        steps.send(first)
+        assert steps.send(first) == Send(self.request)
+
+    def test_an_error_is_waited_after(self) -> None:
+        steps = self.begin(Retry(backoff=2, jitter=False))
+        next(steps)
+        assert steps.throw(ConnectionError("reset")) == Sleep(2.0)
+        assert steps.send(None) == Send(self.request)
+
+    def test_a_body_that_breaks_off_is_one(self) -> None:
+        steps = self.begin(Retry(backoff=0))
+        next(steps)
+        response = answer(self.request)
+        assert steps.send(response) == Read(response)
+        assert steps.throw(ChunkedEncodingError("cut")) == Send(self.request)
+
+    def test_without_time_it_is_the_end(self) -> None:
+        steps = self.begin(Retry(backoff=2, jitter=False), remaining=1.0)
+        next(steps)
+        response = answer(self.request, 503)
+        assert finish(steps, response) is response
+
+    def test_other_errors_are_nobodys_business(self) -> None:
+        steps = self.begin(Retry())
+        next(steps)
+        with pytest.raises(KeyError, match="mine"):
+            steps.throw(KeyError("mine"))
+
+    def test_hooks_see_the_last_one(self) -> None:
+        steps = self.begin(Retry(2, backoff=0), hooks={"response": print})
+        next(steps)
+        first = answer(self.request, 503)
+        assert isinstance(steps.send(first), Drain)
+        assert isinstance(steps.send(first), Send)
+        last = answer(self.request, 503)
+        assert steps.send(last) == RunHooks(self.request, last)
+        assert finish(steps, last) is last
+
+    def test_the_cookie_field_is_made_anew(self) -> None:
+        jar = RequestsCookieJar()
+        steps = self.begin(Retry(backoff=0), jar=jar, cookies={"own": "1"})
+        next(steps)
+        first = answer(self.request, 503, [("Set-Cookie", "given=2")])
+        steps.send(first)
+        again = steps.send(first)
+        assert again.request is not self.request
+        assert sorted(again.request.headers["Cookie"].split("; ")) == ["given=2", "own=1"]
+        assert self.request.headers["Cookie"] == "own=1"
+        assert jar.get_dict() == {"given": "2"}
+
+    def test_the_error_of_a_policy_is_raised_when_the_response_was_read(self) -> None:
+        steps = self.begin(Retry(1, raise_on_status=True))
+        next(steps)
+        response = answer(self.request, 503)
+        assert steps.send(response) == Read(response)
+        with pytest.raises(RetryError) as caught:
+            steps.send(response)
+        assert caught.value.response is response
+
+    def test_also_when_that_breaks_off(self) -> None:
+        steps = self.begin(Retry(1, raise_on_status=True))
+        next(steps)
+        steps.send(answer(self.request, 503))
+        with pytest.raises(RetryError):
+            steps.throw(ChunkedEncodingError("cut"))
+
+    def test_a_body_that_can_be_read_once_costs_no_token(self) -> None:
+        tokens, budget = Tokens(), Budget(ratio=0, reserve=1)
+        request = prepare(method="PUT", data=iter([b"once"]))
+        persistence = Persistence(Retry(backoff=0, budget=budget), tokens, True, lambda: None, lambda: 0.0)
+        steps = _pipeline.exchange(request, RequestsCookieJar(), persistence)
+        next(steps)
+        with pytest.raises(BodyNotReplayable):
+            steps.send(answer(request, 503))
+        again = Persistence(Retry(backoff=0, budget=budget), tokens, True, lambda: None, lambda: 0.0)
+        second = prepare()
+        steps = _pipeline.exchange(second, RequestsCookieJar(), again)
+        next(steps)
+        assert isinstance(steps.send(answer(second, 503)), Drain)
