@@ -1,15 +1,19 @@
 """What RFC 6265 says about accepting and sending a cookie, in the form in which http.cookiejar asks for it.
 
-A policy, and the two disguises in which a jar sees our messages. Decisions only: no jar here stores anything, and
-nothing is sent or received.
+With what browsers have added since, as draft-ietf-httpbis-rfc6265bis ("6265bis" here) has it: Secure
+cookies come from secure origins, prefixes of names keep their promise, public suffixes have no cookies. A policy, and
+the two disguises in which a jar sees our messages. Decisions only: no jar here stores anything, and nothing is sent or
+received.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 from http.cookiejar import Cookie, DefaultCookiePolicy
-from typing import Any
+from importlib import import_module
+from typing import Any, cast
 
 from ._message import urls
 from ._message.set_cookie import (
@@ -22,7 +26,14 @@ from ._message.set_cookie import (
 )
 from .exceptions import InvalidURL, MissingSchema
 
-__all__ = ["MockRequest", "MockResponse", "RFC6265Policy", "stored_cookie"]
+__all__ = [
+    "MockRequest",
+    "MockResponse",
+    "RFC6265Policy",
+    "is_public_suffix",
+    "related_domains",
+    "stored_cookie",
+]
 
 _AUTHORITY = re.compile(r"(?<=://)[^/?#]*")
 
@@ -54,8 +65,10 @@ class MockRequest:
 
     def get_host(self) -> str:
         """See `host`."""
-        found = _AUTHORITY.search(self._r.url)
-        return found[0].rpartition("@")[2] if found else ""
+        try:
+            return urls.parse(str(self._r.url)).authority
+        except (InvalidURL, MissingSchema):
+            return ""
 
     @property
     def origin_req_host(self) -> str:
@@ -130,7 +143,9 @@ def _locate(request: Any) -> tuple[str, str]:
     if known is None:
         try:
             parsed = urls.parse(request.get_full_url())
-            known = parsed.host.lower(), normal_path(parsed.path or "/")
+            # The path of a socket is no name: its case tells two of them apart.
+            host = parsed.host if parsed.scheme == "http+unix" else parsed.host.lower()
+            known = host, normal_path(parsed.path or "/")
         except (InvalidURL, MissingSchema):
             known = "", "/"
         if isinstance(request, MockRequest):
@@ -139,29 +154,53 @@ def _locate(request: Any) -> tuple[str, str]:
 
 
 class RFC6265Policy(DefaultCookiePolicy):
-    """Which cookies are accepted from a response and sent with a request, by RFC 6265 §5.3 and §5.4.
+    """Which cookies are accepted from a response and sent with a request, by RFC 6265 §5.3 and §5.4 and 6265bis.
 
-    *blocked_domains* and *allowed_domains* narrow it down, as in `DefaultCookiePolicy`. There is no list of public
-    suffixes; a Domain of one label, such as `com`, is refused unless it is the host itself. A cookie that a program
-    made with a domain is sent to that domain and its subdomains, and one without a domain to every host.
+    *blocked_domains* and *allowed_domains* narrow it down, as in `DefaultCookiePolicy`. A response sets cookies for its
+    host or a domain above it, but for none that is a public suffix, such as `com`: by the list of publicsuffix.org
+    where the extra `httpkit[cookies]` is installed, and without it by its having one label. Secure cookies are set by
+    https only, and so is what has the name of one that is there; `__Secure-` and `__Host-` names keep their promise.
+    A jar keeps *max_cookies_per_domain*, and *max_cookies* in all, of those that servers set; beyond that the oldest
+    give way, those without Secure first.
+
+    A cookie that a program made with a domain is sent to that domain and its subdomains, and one without a domain to
+    every host. None of the rules for servers is for programs. `secure_protocols` holds the schemes that count as
+    secure.
 
     http.cookiejar keeps the cookies of a host with a one-label name under `name.local`, and programs have come to name
     that domain. Such a cookie is sent to the host `name`.
     """
 
+    max_cookies_per_domain: int = 180
+    max_cookies: int = 3000
+
     def __init__(
         self,
         blocked_domains: Iterable[str] | None = None,
         allowed_domains: Iterable[str] | None = None,
+        *,
+        max_cookies_per_domain: int = 180,
+        max_cookies: int = 3000,
     ) -> None:
         super().__init__(
             blocked_domains=None if blocked_domains is None else tuple(blocked_domains),
             allowed_domains=None if allowed_domains is None else tuple(allowed_domains),
         )
+        for name, limit in (("max_cookies_per_domain", max_cookies_per_domain), ("max_cookies", max_cookies)):
+            if limit < 1:
+                raise ValueError(f"{name} is {limit!r}; give how many cookies are kept, 1 or more")
+        self.max_cookies_per_domain = max_cookies_per_domain
+        self.max_cookies = max_cookies
 
     def set_ok(self, cookie: Cookie, request: Any) -> bool:
-        """True when the response to *request* may set *cookie*."""
-        return self.set_ok_domain(cookie, request)
+        """True when the response to *request* may set *cookie*, as far as the cookie alone decides."""
+        if cookie.secure and not self.is_secure(request):
+            return False
+        return keeps_its_prefix(cookie) and self.set_ok_domain(cookie, request)
+
+    def is_secure(self, request: Any) -> bool:
+        """True when nobody on the way can change the response to *request* (6265bis §5.7)."""
+        return request.type in self.secure_protocols  # type: ignore[attr-defined]  # not in typeshed
 
     def set_ok_domain(self, cookie: Cookie, request: Any) -> bool:
         """True when the host of *request* may set a cookie for the domain of *cookie* (RFC 6265 §5.3 steps 5 and 6)."""
@@ -169,9 +208,9 @@ class RFC6265Policy(DefaultCookiePolicy):
         domain = cookie.domain.removeprefix(".")
         if not host or self._excludes(cookie.domain):
             return False
-        if host == domain:
-            return True
-        return cookie.domain_specified and "." in domain and domain_matches(host, domain)
+        if not cookie.domain_specified:
+            return host == domain
+        return domain_matches(host, domain) and not is_public_suffix(domain)
 
     def return_ok(self, cookie: Cookie, request: Any) -> bool:
         """True when *cookie* may be sent with *request* as far as the cookie alone decides (RFC 6265 §5.4 step 1)."""
@@ -216,13 +255,51 @@ def _keeps_under_local(domain: str, host: str) -> bool:
     return domain.endswith(".local") and domain[:-6] == host and "." not in host
 
 
+def keeps_its_prefix(cookie: Cookie) -> bool:
+    """True unless the name of *cookie* promises what it does not keep (6265bis §4.1.3, §5.7)."""
+    name = cookie.name.lower()
+    if name.startswith("__host-"):
+        return bool(
+            cookie.secure and not cookie.domain_specified and cookie.path_specified and cookie.path == "/"
+        )
+    return cookie.secure or not name.startswith("__secure-")
+
+
+def related_domains(one: str, other: str) -> bool:
+    """True when a host may be sent cookies of both: one is the other, or above it, or empty, which is every host."""
+    one, other = one.removeprefix("."), other.removeprefix(".")
+    return not one or not other or domain_matches(one, other) or domain_matches(other, one)
+
+
+def is_public_suffix(domain: str) -> bool:
+    """True for a domain under which others register theirs, such as `co.uk` (6265bis §5.7).
+
+    Without the extra `httpkit[cookies]` only domains of one label are known to be such.
+    """
+    name = domain.removesuffix(".")
+    if "." not in name:
+        return True
+    listed = _public_suffixes()
+    return listed is not None and listed(name)
+
+
+@lru_cache(maxsize=1)
+def _public_suffixes() -> Callable[[str], bool] | None:
+    """The question to the list, which takes 50 ms to read; None where it is not installed."""
+    try:
+        known = import_module("publicsuffixlist").PublicSuffixList()
+    except ImportError:
+        return None
+    return cast("Callable[[str], bool]", known.is_public)
+
+
 def stored_cookie(read: SetCookie, request: Any) -> Cookie:
     """The cookie to be stored for what a response to *request* set (RFC 6265 §5.3)."""
     host, request_path = _locate(request)
     domain = read.domain
-    if domain == host and ("." not in host or is_address(host)):
-        domain = None  # it has no subdomains, so it is a host-only cookie (step 5)
-    return Cookie(
+    if domain == host and (is_address(host) or is_public_suffix(host)):
+        domain = None  # it has no subdomains, or they are others', so it is a host-only cookie (step 5)
+    cookie = Cookie(
         version=0,
         name=read.name,
         value=read.value,
@@ -240,3 +317,6 @@ def stored_cookie(read: SetCookie, request: Any) -> Cookie:
         comment_url=None,
         rest=read.rest,  # type: ignore[arg-type]  # an attribute without a value is None there, as in http.cookiejar
     )
+    if domain is None:
+        cookie.domain = host  # which was put into lower case, and the path of a socket must not be
+    return cookie

@@ -21,9 +21,9 @@ from http.cookies import Morsel
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 from weakref import WeakValueDictionary
 
-from ._cookie_policy import MockRequest, MockResponse, RFC6265Policy, stored_cookie
+from ._cookie_policy import MockRequest, MockResponse, RFC6265Policy, related_domains, stored_cookie
 from ._late import late_names
-from ._message.set_cookie import cookie_date, read_set_cookie
+from ._message.set_cookie import cookie_date, path_matches, read_set_cookie
 from .exceptions import InvalidHeader
 
 __all__ = [
@@ -268,12 +268,56 @@ class RequestsCookieJar(CookieJar, MutableMapping[str, "str | None"]):
         now = int(time.time())
         with self._cookies_lock:
             for cookie in self._received(response, request, now):
-                if not policy.set_ok(cookie, request):
+                if not policy.set_ok(cookie, request) or self._would_cover(cookie, request, policy):
                     continue
                 if not cookie.is_expired(now):
                     self.set_cookie(cookie)
+                    self._make_room(cookie.domain, policy)
                 elif cookie.name in self._cookies.get(cookie.domain, {}).get(cookie.path, {}):
                     self.clear(cookie.domain, cookie.path, cookie.name)
+
+    def _would_cover(self, cookie: Cookie, request: Any, policy: RFC6265Policy) -> bool:
+        """True when *cookie*, which anybody on the way may have set, would be taken for a Secure one that is there.
+
+        It would replace or delete it, or be sent beside it (6265bis §5.7).
+        """
+        if cookie.secure or policy.is_secure(request):
+            return False
+        for domain, paths in self._cookies.items():
+            if related_domains(domain, cookie.domain):
+                for path, cookies in paths.items():
+                    other = cookies.get(cookie.name)
+                    if other is not None and other.secure and path_matches(cookie.path, path):
+                        return True
+        return False
+
+    def _make_room(self, domain: str, policy: RFC6265Policy) -> None:
+        """Let cookies go until *domain*, and the jar, have no more than the policy allows (6265bis §5.7).
+
+        Those that are over first. Then it is the domain with the most that gives them up, so that a site which sets
+        thousands loses its own.
+        """
+        most = policy.max_cookies_per_domain
+        if self._count(domain) <= most and sum(map(self._count, self._cookies)) <= policy.max_cookies:
+            return
+        self.clear_expired_cookies()
+        while self._count(domain) > most:
+            self._drop_one(domain)
+        while sum(map(self._count, self._cookies)) > policy.max_cookies:
+            self._drop_one(max(self._cookies, key=self._count))
+
+    def _count(self, domain: str) -> int:
+        return sum(map(len, self._cookies.get(domain, {}).values()))
+
+    def _drop_one(self, domain: str) -> None:
+        kept = [cookie for cookies in self._cookies[domain].values() for cookie in cookies.values()]
+        oldest = next((cookie for cookie in kept if not cookie.secure), kept[0])
+        self.clear(domain, oldest.path, oldest.name)
+        # http.cookiejar leaves the empty places, of which there can be any number.
+        if not self._cookies[domain][oldest.path]:
+            self.clear(domain, oldest.path)
+        if not self._cookies[domain]:
+            self.clear(domain)
 
     def _received(self, response: Any, request: Any, now: int) -> Iterator[Cookie]:
         for field in response.info().get_all("Set-Cookie", []):

@@ -1,6 +1,7 @@
 """The Set-Cookie field, read as a user agent reads it, and what a cookie's domain and path match (RFC 6265 §5.1, §5.2).
 
-Values only: no jar, no clock and no http.cookiejar here. Reading never fails; a field that sets no cookie gives None.
+Where browsers have moved on since, draft-ietf-httpbis-rfc6265bis counts: what is too long is ignored. Values only: no
+jar, no clock and no http.cookiejar here. Reading never fails; a field that sets no cookie gives None.
 """
 
 from __future__ import annotations
@@ -23,6 +24,10 @@ __all__ = [
 ]
 
 _LATEST = 253402300799  # 9999-12-31T23:59:59Z: no program can write a later date
+
+# In octets, and each character of a field is one (6265bis §5.6).
+_LONGEST_PAIR = 4096
+_LONGEST_ATTRIBUTE = 1024
 
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9_.\-/;:@&=+$,!~*'()]*\Z")
@@ -110,19 +115,23 @@ class SetCookie(NamedTuple):
 def read_set_cookie(field: str, now: int) -> SetCookie | None:
     """The cookie of one Set-Cookie value (RFC 6265 §5.2); None for a value that sets none.
 
-    A name without '=' is a cookie without a value, as browsers and http.cookiejar have it.
+    A name without '=' is a cookie without a value, as browsers and http.cookiejar have it. A value without a name sets
+    none: sent back it could pass for another cookie. Neither does one with a control character, or with more than 4096
+    octets of name and value; an attribute of more than 1024 is left out (6265bis §5.6).
     """
     if _CONTROL.search(field):
         return None
     pair, *attributes = field.split(";")
     name, equals, value = (part.strip(" \t") for part in pair.partition("="))
-    if not name:
+    if not name or len(name) + len(value) > _LONGEST_PAIR:
         return None
     known: dict[str, Any] = {}
     rest: dict[str, str | None] = {}
     for attribute in attributes:
         key, sign, text = (part.strip(" \t") for part in attribute.partition("="))
         reader = _ATTRIBUTES.get(key.lower())
+        if len(text) > _LONGEST_ATTRIBUTE:
+            continue
         if reader is not None:
             reader(known, text, now)
         elif key:
@@ -139,8 +148,7 @@ def read_set_cookie(field: str, now: int) -> SetCookie | None:
 
 
 def _read_domain(known: dict[str, Any], text: str, now: int) -> None:
-    if text:
-        known["domain"] = text.lower().removeprefix(".")
+    known["domain"] = text.lower().removeprefix(".") or None
 
 
 def _read_path(known: dict[str, Any], text: str, now: int) -> None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import http.cookiejar
+import pickle
+import re
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -24,6 +28,71 @@ def session() -> Iterator[httpkit.Session]:
 
 def setting(*cookies: str) -> Reply:
     return Reply(200, [("Set-Cookie", cookie) for cookie in cookies])
+
+
+class TestOrigins:
+    """draft-ietf-httpbis-rfc6265bis, over real connections."""
+
+    def test_a_secure_cookie_is_neither_set_nor_covered_over_http(
+        self, serve: Serve, serve_tls: Serve, session: httpkit.Session, ca_file: str
+    ) -> None:
+        secure = serve_tls([setting("sid=good; Secure; Path=/"), Reply(200)])
+        plain = serve(setting("sid=evil; Path=/", "sid=; Max-Age=0; Path=/", "new=1; Secure", "other=1"))
+        session.get(secure.url_as("localhost"), verify=ca_file)
+        session.get(plain.url_as("localhost"))
+        session.get(secure.url_as("localhost"), verify=ca_file)
+        assert secure.last.cookies == {"sid": "good", "other": "1"}
+
+    def test_names_with_prefixes_come_from_where_they_say(
+        self, serve: Serve, serve_tls: Serve, session: httpkit.Session, ca_file: str
+    ) -> None:
+        fields = ["__Host-a=1; Secure; Path=/", "__Secure-b=1; Secure", "__Host-c=1; Path=/", "__Secure-d=1"]
+        for server in (serve(setting(*fields)), serve_tls(setting(*fields))):
+            session.get(server.url_as("localhost"), verify=ca_file)
+        assert session.cookies.get_dict() == {"__Host-a": "1", "__Secure-b": "1"}
+        assert {cookie.secure for cookie in session.cookies} == {True}
+
+    def test_a_server_cannot_fill_the_memory(self, serve: Serve, session: httpkit.Session) -> None:
+        server = serve(
+            lambda request: setting(*[f"{request.path[1:]}{n}=1" for n in range(90)], "big=" + "x" * 5000)
+        )
+        for page in "abcd":
+            session.get(f"{server.url}/{page}")
+        assert len(session.cookies) == 180
+        assert "big" not in session.cookies
+
+    def test_threads_may_set_send_look_at_and_clear_them_at_once(
+        self, serve: Serve, session: httpkit.Session
+    ) -> None:
+        server = serve(lambda request: setting(f"{request.path[1:]}=1; Path=/", "common=1; Path=/"))
+        done = threading.Event()
+
+        def call(caller: int) -> None:
+            for number in range(25):
+                session.get(f"{server.url}/{caller}-{number}")
+
+        def look() -> None:
+            while not done.is_set():
+                assert {cookie.value for cookie in session.cookies.copy()} <= {"1"}
+                pickle.loads(pickle.dumps(session.cookies)).items()
+
+        def clear() -> None:
+            while not done.is_set():
+                session.cookies.clear_expired_cookies()
+                session.cookies.pop("common", None)
+
+        with ThreadPoolExecutor(6) as pool:
+            others = [pool.submit(look), pool.submit(clear)]
+            try:
+                list(pool.map(call, range(4)))
+            finally:
+                done.set()
+            for other in others:
+                other.result()
+        assert len(set(session.cookies.keys()) - {"common"}) == 100
+        assert all(
+            re.fullmatch(r"(?:[^=;]+=1(?:; )?)*", ";".join(one.getlist("cookie"))) for one in server.requests
+        )
 
 
 class TestKeeping:

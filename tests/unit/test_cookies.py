@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 import pickle
+import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from email.message import Message
 from http.cookiejar import (
     Cookie,
@@ -28,7 +29,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from urllib3 import HTTPHeaderDict
 
-from httpkit import cookies
+from httpkit import _cookie_policy, cookies
 from httpkit.cookies import (
     CookieConflictError,
     MockRequest,
@@ -204,7 +205,6 @@ def test_a_cookie_goes_where_rfc_6265_sends_it(
         pytest.param("http://example.com/", "com", id="6265-5.3 a public suffix of one label"),
         pytest.param("http://example.com/", ".com", id="6265-5.3 with a dot"),
         pytest.param("http://example.com/", "..example.com", id="6265-5.2.3 two dots"),
-        pytest.param("http://example.com/", ".", id="a dot alone"),
         pytest.param("http://example.com/", "example.com.", id="a trailing dot"),
         pytest.param("http://example.com/", "example.com:80", id="a port"),
         pytest.param("http://a.localhost/", "localhost", id="one label above the host"),
@@ -221,6 +221,241 @@ def test_a_domain_that_the_host_does_not_match_is_refused(
 ) -> None:
     keep(jar, url, f"a=1; Domain={domain}")
     assert list(jar) == []
+
+
+# --- what browsers have added to RFC 6265: draft-ietf-httpbis-rfc6265bis
+
+
+@pytest.fixture(params=["with the list", "without"])
+def suffixes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[bool]:
+    """True where the list of public suffixes is installed, which it then is not."""
+    _cookie_policy._public_suffixes.cache_clear()
+    if request.param == "without":
+        monkeypatch.setitem(sys.modules, "publicsuffixlist", None)
+    else:
+        pytest.importorskip("publicsuffixlist")
+    yield request.param == "with the list"
+    _cookie_policy._public_suffixes.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "url, domain, by_list, by_label",
+    [
+        pytest.param("https://a.example.com/", "example.com", True, True, id="a site"),
+        pytest.param("https://example.com/", "com", False, False, id="one label"),
+        pytest.param("https://example.com./", "com.", False, False, id="CVE-2022-27779 a dot behind it"),
+        pytest.param("https://a.b.invalidtld/", "invalidtld", False, False, id="one label that nobody knows"),
+        pytest.param("https://www.evil.co.uk/", "co.uk", False, True, id="two labels"),
+        pytest.param("https://www.evil.co.uk/", "Co.UK", False, True, id="CVE-2023-46218 in any case"),
+        pytest.param("https://www.evil.co.uk./", "co.uk.", False, True, id="and a dot behind them"),
+        pytest.param("https://evil.github.io/", "github.io", False, True, id="a suffix of a company"),
+        pytest.param("https://a.b.kawasaki.jp/", "b.kawasaki.jp", False, True, id="a rule with a wildcard"),
+        pytest.param("https://a.city.kawasaki.jp/", "city.kawasaki.jp", True, True, id="and its exception"),
+        pytest.param("https://a.公司.cn/", "xn--55qx5d.cn", False, True, id="an international one"),
+        pytest.param("https://a.localhost/", "localhost", False, False, id="the local machine"),
+    ],
+)
+def test_a_public_suffix_has_no_cookies(
+    jar: RequestsCookieJar, suffixes: bool, url: str, domain: str, by_list: bool, by_label: bool
+) -> None:
+    keep(jar, url, f"a=1; Domain={domain}")
+    assert bool(len(jar)) is (by_list if suffixes else by_label)
+
+
+@pytest.mark.parametrize("host", ["github.io", "localhost", "com"])
+def test_a_suffix_that_is_the_host_itself_has_them_for_itself_alone(
+    jar: RequestsCookieJar, suffixes: bool, host: str
+) -> None:
+    keep(jar, f"https://{host}/", f"a=1; Domain={host}")
+    assert sent(jar, f"https://{host}/") == "a=1"
+    if suffixes or "." not in host:
+        assert sent(jar, f"https://evil.{host}/") is None
+
+
+@pytest.mark.parametrize(
+    "url, field, is_kept",
+    [
+        pytest.param("https://h/", "a=1; Secure", True, id="Secure from https"),
+        pytest.param("http://h/", "a=1; Secure", False, id="Secure from http"),
+        pytest.param("http://localhost/", "a=1; Secure", False, id="nor from loopback"),
+        pytest.param("https://h/", "__Secure-a=1; Secure", True, id="__Secure- that is"),
+        pytest.param("https://h/", "__Secure-a=1", False, id="__Secure- that is not"),
+        pytest.param("https://h/", "__sEcUrE-a=1", False, id="in any case"),
+        pytest.param("http://h/", "__Secure-a=1; Secure", False, id="__Secure- from http"),
+        pytest.param("https://h/", "__Secure-a", False, id="__Secure- without a value"),
+        pytest.param("https://h/", "__Host-a=1; Secure; Path=/", True, id="__Host- that is"),
+        pytest.param("https://h/", "__Host-a=1; Path=/", False, id="__Host- that is not Secure"),
+        pytest.param("https://h/", "__Host-a=1; Secure", False, id="__Host- without a path"),
+        pytest.param("https://h/x/y", "__Host-a=1; Secure", False, id="__Host- with the default path"),
+        pytest.param("https://h/", "__Host-a=1; Secure; Path=/x", False, id="__Host- with another path"),
+        pytest.param(
+            "https://h.example/",
+            "__Host-a=1; Secure; Path=/; Domain=h.example",
+            False,
+            id="__Host- for a domain",
+        ),
+        pytest.param("https://h/", "__hOsT-a=1; Secure", False, id="__Host- in any case"),
+        pytest.param("http://h/", "__Host-a=1; Secure; Path=/", False, id="__Host- from http"),
+        pytest.param("https://h/", "=__Host-a=1", False, id="a value that would pass for it"),
+        pytest.param("https://h/", "__Hosta=1", True, id="another name"),
+    ],
+)
+def test_6265bis_a_name_with_a_prefix_keeps_its_promise(
+    jar: RequestsCookieJar, url: str, field: str, is_kept: bool
+) -> None:
+    keep(jar, url, field)
+    assert bool(len(jar)) is is_kept
+
+
+SECURE = "sid=good; Secure; Path=/login"
+
+
+@pytest.mark.parametrize(
+    "there, url, field, is_covered",
+    [
+        pytest.param(SECURE, "http://a.test.example/", "sid=evil; Path=/login", True, id="the same"),
+        pytest.param(SECURE, "http://a.test.example/", "sid=evil; Path=/login/x", True, id="below its path"),
+        pytest.param(
+            SECURE, "http://a.test.example/", "sid=evil; Path=/", False, id="above it: sent behind it"
+        ),
+        pytest.param(
+            SECURE,
+            "http://b.a.test.example/",
+            "sid=evil; Path=/login; Domain=a.test.example",
+            True,
+            id="from a subdomain",
+        ),
+        pytest.param(
+            SECURE,
+            "http://a.test.example/",
+            "sid=evil; Path=/login; Domain=test.example",
+            True,
+            id="for the domain above",
+        ),
+        pytest.param(
+            SECURE, "http://a.test.example/", "sid=; Max-Age=0; Path=/login", True, id="its deletion"
+        ),
+        pytest.param(
+            SECURE + "; Domain=test.example",
+            "http://b.test.example/",
+            "sid=evil; Path=/login",
+            True,
+            id="for a host below the domain",
+        ),
+        pytest.param(SECURE, "http://b.test.example/", "sid=evil; Path=/login", False, id="another host"),
+        pytest.param(SECURE, "http://a.test.example/", "other=1; Path=/login", False, id="another name"),
+        pytest.param(
+            SECURE, "http://a.test.example/", "SID=1; Path=/login", False, id="a name in another case"
+        ),
+        pytest.param(
+            "sid=good; Path=/login", "http://a.test.example/", "sid=evil; Path=/login", False, id="over none"
+        ),
+        pytest.param(SECURE, "https://a.test.example/", "sid=new; Path=/login", False, id="over https"),
+    ],
+)
+def test_6265bis_an_insecure_origin_leaves_secure_cookies_alone(
+    jar: RequestsCookieJar, there: str, url: str, field: str, is_covered: bool
+) -> None:
+    keep(jar, "https://a.test.example/", there)
+    before = [(cookie.domain, cookie.name, cookie.value) for cookie in jar]
+    keep(jar, url, field)
+    after = [(cookie.domain, cookie.name, cookie.value) for cookie in jar]
+    assert (after == before) is is_covered
+
+
+def test_a_secure_cookie_of_the_program_for_every_host_is_left_alone_too(jar: RequestsCookieJar) -> None:
+    jar.set("sid", "good", secure=True)
+    keep(jar, "http://example.com/", "sid=evil")
+    assert jar.get_dict() == {"sid": "good"}
+
+
+def test_the_rules_for_servers_are_not_for_programs(jar: RequestsCookieJar) -> None:
+    jar.set("__Host-a", "1", domain="example.com")
+    jar.set("b", "x" * 5000, domain="com")
+    jar.set("c", "1", secure=True)
+    assert sent(jar, "http://example.com/") == "__Host-a=1; b=" + "x" * 5000
+
+
+def test_which_schemes_are_secure_can_be_said(jar: RequestsCookieJar) -> None:
+    policy: Any = jar.get_policy()
+    policy.secure_protocols = ("https", "http")
+    keep(jar, "http://localhost/", "a=1; Secure")
+    assert sent(jar, "http://localhost/") == "a=1"
+
+
+class TestNumbers:
+    def test_the_oldest_of_a_domain_give_way(self, jar: RequestsCookieJar) -> None:
+        for number in range(200):
+            keep(jar, "https://a.example/", f"n{number}=1")
+        keep(jar, "https://b.example/", "other=1")
+        assert jar.get_dict(domain="a.example") == {f"n{number}": "1" for number in range(20, 200)}
+        assert jar.get("other") == "1"
+
+    def test_those_without_secure_first(self) -> None:
+        jar = RequestsCookieJar(RFC6265Policy(max_cookies_per_domain=3))
+        keep(jar, "https://a.example/", "s1=1; Secure", "p1=1", "s2=1; Secure", "p2=1", "p3=1")
+        assert jar.keys() == ["s1", "s2", "p3"]
+        keep(jar, "https://a.example/", "s3=1; Secure", "s4=1; Secure")
+        assert jar.keys() == ["s2", "s3", "s4"]
+
+    def test_those_that_are_over_before_all_others(self) -> None:
+        jar = RequestsCookieJar(RFC6265Policy(max_cookies_per_domain=2))
+        keep(jar, "https://a.example/", "first=1", "second=1; Max-Age=1000")
+        next(cookie for cookie in jar if cookie.name == "second").expires = 1
+        keep(jar, "https://a.example/", "third=1")
+        assert jar.keys() == ["first", "third"]
+
+    def test_who_sets_thousands_loses_them(self) -> None:
+        jar = RequestsCookieJar(RFC6265Policy(max_cookies=10))
+        keep(jar, "https://bank.example/", "login=1", "theme=1")
+        for number in range(100):
+            keep(jar, "https://evil.example/", f"n{number}=1; Path=/{number}")
+        assert jar.get_dict(domain="bank.example") == {"login": "1", "theme": "1"}
+        assert len(jar) == 10
+
+    def test_a_jar_is_never_fuller_than_it_may_be(self) -> None:
+        jar = RequestsCookieJar()
+        for number in range(60):
+            keep(jar, f"https://h{number}.example/", *[f"n{n}=1; Path=/{n % 5}" for n in range(70)])
+        assert len(jar) == 3000
+
+    def test_nothing_is_left_of_those_that_gave_way(self) -> None:
+        jar = RequestsCookieJar(RFC6265Policy(max_cookies_per_domain=1, max_cookies=2))
+        for number in range(20):
+            keep(jar, f"https://h{number}.example/", "a=1; Path=/1", "a=1; Path=/2")
+        assert [len(paths) for paths in jar._cookies.values()] == [1, 1]
+
+    def test_programs_may_put_in_as_many_as_they_like(self) -> None:
+        jar = RequestsCookieJar(RFC6265Policy(max_cookies_per_domain=2, max_cookies=2))
+        for number in range(10):
+            jar.set(f"n{number}", "1", domain="a.example")
+        assert len(jar) == 10
+
+    @pytest.mark.parametrize("name", ["max_cookies", "max_cookies_per_domain"])
+    def test_a_limit_is_a_number(self, name: str) -> None:
+        with pytest.raises(ValueError, match=f"{name} is 0"):
+            RFC6265Policy(**{name: 0})
+
+    @given(
+        st.lists(
+            st.tuples(st.sampled_from("abc"), st.sampled_from("xyz"), st.booleans(), st.booleans()),
+            max_size=30,
+        )
+    )
+    def test_whatever_is_set_the_limits_hold(self, steps: list[tuple[str, str, bool, bool]]) -> None:
+        jar = RequestsCookieJar(RFC6265Policy(max_cookies_per_domain=2, max_cookies=4))
+        for host, name, secure, deep in steps:
+            keep(jar, f"https://{host}.example/", f"{name}=1" + "; Secure" * secure + "; Path=/p" * deep)
+            assert sent(jar, f"https://{host}.example/p") is not None
+            domains = [cookie.domain for cookie in jar]
+            assert len(domains) <= 4
+            assert all(domains.count(domain) <= 2 for domain in domains)
+
+
+def test_two_sockets_whose_paths_differ_in_case_share_no_cookies(jar: RequestsCookieJar) -> None:
+    keep(jar, "http+unix://%2Frun%2FA.sock/", "a=1")
+    assert sent(jar, "http+unix://%2Frun%2Fa.sock/") is None
+    assert sent(jar, "http+unix://%2Frun%2FA.sock/") == "a=1"
 
 
 def test_a_request_without_a_host_sets_nothing(jar: RequestsCookieJar) -> None:
