@@ -492,7 +492,9 @@ def get_cookie_header(jar: CookieJar, request: Any) -> str | None:
 def _check_foreign(jar: CookieJar, field: str) -> None:
     """Raise InvalidHeader when a jar that is not ours wrote something into *field* that cannot be sent."""
     for cookie in jar:
-        if f"{cookie.name}={cookie.value}" in field:
+        pair = f"{cookie.name}={cookie.value}"
+        # Only then is it worth looking for in a field that may be long.
+        if _UNSENDABLE.search(pair) and pair in field:
             _sendable_pair(cookie)
 
 

@@ -86,7 +86,12 @@ class _Step:
         return data[start : self._at]
 
     def _put_back(self, rest: bytes) -> None:
-        if rest:
+        if not rest:
+            return
+        if len(rest) <= self._at:
+            # It is still there. To copy what follows it, for each of many small streams, would take quadratic time.
+            self._at -= len(rest)
+        else:
             self._data, self._at = rest + self._data[self._at :], 0
 
     def _forget_input(self) -> None:
