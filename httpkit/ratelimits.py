@@ -74,10 +74,13 @@ class RateLimit:
         if not _is_seconds(self.max_hint):
             raise ValueError(f"RateLimit: max_hint={self.max_hint!r}; give a number of seconds")
 
-    def patience(self, remaining: float | None) -> float:
-        """How many seconds a call may wait that has *remaining* seconds left, None for any number of them."""
-        limits = (limit for limit in (remaining, self.max_wait) if limit is not None)
-        return min(limits, default=math.inf)
+    def patience(self, remaining: float | None, waited: float = 0.0) -> float:
+        """How many more seconds a call may wait that has *remaining* seconds left, None for any number of them, and has
+        *waited* for so many.
+        """
+        own = None if self.max_wait is None else self.max_wait - waited
+        limits = (limit for limit in (remaining, own) if limit is not None)
+        return max(0.0, min(limits, default=math.inf))
 
 
 def _is_count(value: object) -> bool:

@@ -40,7 +40,7 @@ FLOORS: list[tuple[str, str]] = [
     ("2b", "_environment _message.bodies _wire.decoding _wire.errors _wire.sending _wire.tls cookies"),
     ("2c", "_wire.response"),
     ("3", "_wire.connections models"),
-    ("4", "_compat _wire.pools auth redirects"),
+    ("4", "_compat _gates _wire.pools auth redirects"),
     ("5a", "_tries adapters"),
     ("5b", "_pipeline"),
     ("6", "_settings unix"),

@@ -223,11 +223,22 @@ def test_whatever_silences_come_the_limit_holds(calls: int, events: list[tuple[f
     assert len(log.state) <= 260
 
 
-@pytest.mark.parametrize("remaining, max_wait, patience", [
-    (None, None, math.inf), (2.0, None, 2.0), (None, 3.0, 3.0), (2.0, 3.0, 2.0), (5.0, 3.0, 3.0), (None, 0, 0),
-])  # fmt: skip
-def test_patience(remaining: float | None, max_wait: float | None, patience: float) -> None:
-    assert RateLimit(1, 1, max_wait=max_wait).patience(remaining) == patience
+PATIENCE = [
+    (None, None, 0, math.inf),
+    (2.0, None, 9.0, 2.0),
+    (None, 3.0, 0, 3.0),
+    (None, 3.0, 1.0, 2.0),
+    (2.0, 3.0, 0, 2.0),
+    (5.0, 3.0, 0, 3.0),
+    (None, 0, 0, 0),
+    (-1.0, None, 0, 0),
+    (None, 3.0, 4.0, 0),
+]
+
+
+@pytest.mark.parametrize("remaining, max_wait, waited, patience", PATIENCE)
+def test_patience(remaining: float | None, max_wait: float | None, waited: float, patience: float) -> None:
+    assert RateLimit(1, 1, max_wait=max_wait).patience(remaining, waited) == patience
 
 
 @pytest.mark.parametrize(
