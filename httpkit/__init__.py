@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         address_policy,
         api,
         auth,
+        breakers,
         certs,
         compat,
         cookies,
@@ -41,10 +42,12 @@ if TYPE_CHECKING:
         hooks,
         models,
         packages,
+        ratelimits,
         redirects,
         retries,
         sessions,
         status_codes,
+        stores,
         structures,
         timeouts,
         tlsconfig,
@@ -52,9 +55,11 @@ if TYPE_CHECKING:
     )
     from .address_policy import AddressPolicy
     from .api import delete, get, head, options, patch, post, put, request
+    from .breakers import Breaker
     from .exceptions import (
         AddressNotAllowed,
         BodyNotReplayable,
+        CircuitOpen,
         ConnectionError,
         ConnectTimeout,
         DeadlineExceeded,
@@ -63,6 +68,7 @@ if TYPE_CHECKING:
         InvalidURL,
         JSONDecodeError,
         ProxyError,
+        RateLimitExceeded,
         ReadTimeout,
         RequestException,
         SSLError,
@@ -71,6 +77,7 @@ if TYPE_CHECKING:
         URLRequired,
     )
     from .models import PreparedRequest, Request, Response
+    from .ratelimits import RateLimit
     from .retries import Budget, Retry
     from .sessions import Session, session
     from .status_codes import codes
@@ -81,7 +88,9 @@ __all__ = [
     "AddressNotAllowed",
     "AddressPolicy",
     "BodyNotReplayable",
+    "Breaker",
     "Budget",
+    "CircuitOpen",
     "ConnectTimeout",
     "ConnectionError",
     "DeadlineExceeded",
@@ -91,6 +100,8 @@ __all__ = [
     "JSONDecodeError",
     "PreparedRequest",
     "ProxyError",
+    "RateLimit",
+    "RateLimitExceeded",
     "ReadTimeout",
     "Request",
     "RequestException",
@@ -105,6 +116,7 @@ __all__ = [
     "address_policy",
     "api",
     "auth",
+    "breakers",
     "certs",
     "codes",
     "compat",
@@ -121,12 +133,14 @@ __all__ = [
     "patch",
     "post",
     "put",
+    "ratelimits",
     "redirects",
     "request",
     "retries",
     "session",
     "sessions",
     "status_codes",
+    "stores",
     "structures",
     "timeouts",
     "tlsconfig",
@@ -137,6 +151,8 @@ __all__ = [
 _HOMES = {
     **dict.fromkeys(("delete", "get", "head", "options", "patch", "post", "put", "request"), "api"),
     **dict.fromkeys(("PreparedRequest", "Request", "Response"), "models"),
+    "Breaker": "breakers",
+    "RateLimit": "ratelimits",
     **dict.fromkeys(("Budget", "Retry"), "retries"),
     **dict.fromkeys(("Session", "session"), "sessions"),
     "AddressPolicy": "address_policy",
@@ -146,6 +162,7 @@ _HOMES = {
         (
             "AddressNotAllowed",
             "BodyNotReplayable",
+            "CircuitOpen",
             "ConnectTimeout",
             "ConnectionError",
             "DeadlineExceeded",
@@ -154,6 +171,7 @@ _HOMES = {
             "InvalidURL",
             "JSONDecodeError",
             "ProxyError",
+            "RateLimitExceeded",
             "ReadTimeout",
             "RequestException",
             "RequestsDependencyWarning",

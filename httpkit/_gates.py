@@ -18,13 +18,13 @@ from ._message.quotas import silence
 from .breakers import Breaker, Outcome
 from .exceptions import CircuitOpen, RateLimitExceeded, RequestException
 from .ratelimits import RateLimit
-from .stores import Fallback, MemoryStore, Store
 from .timeouts import UNSET, remaining
 
 if TYPE_CHECKING:
     from .models import PreparedRequest, Response
+    from .stores import Store
 
-__all__ = ["Gates", "Passage", "as_breaker", "as_rate_limit"]
+__all__ = ["Gates", "Passage", "as_breaker", "as_rate_limit", "as_store", "in_force"]
 
 
 def as_breaker(given: Any) -> Any:
@@ -41,8 +41,26 @@ def as_rate_limit(given: Any) -> Any:
     raise TypeError(f"rate_limit={given!r}: give a RateLimit, such as RateLimit(10, per=1), or None")
 
 
+def as_store(given: Any) -> Any:
+    """*given*, which is a store or None. Raises TypeError for anything else."""
+    if given is None or callable(getattr(given, "update", None)):
+        return given
+    raise TypeError(f"store={given!r}: give an object with the method of httpkit.stores.Store, or None")
+
+
+def in_force(adapter: object, breaker: object, limit: object) -> tuple[Breaker | None, RateLimit | None]:
+    """The policies of the mount, where it has any, or else those of the session.
+
+    What is no policy is an affair of subclasses: programs written for requests have had attributes of these names.
+    """
+    own_breaker, own_limit = getattr(adapter, "_breaker", UNSET), getattr(adapter, "_rate_limit", UNSET)
+    breaker = breaker if own_breaker is UNSET else own_breaker
+    limit = limit if own_limit is UNSET else own_limit
+    return breaker if isinstance(breaker, Breaker) else None, limit if isinstance(limit, RateLimit) else None
+
+
 class Gates:
-    """The limits and breakers of one session, whose state is in *store*.
+    """The limits and breakers of one session, whose state is in *store*, which does not raise.
 
     *pause* lets seconds pass, within a timeout: `pause(seconds, timeout)`. *now* is Unix time in seconds, for the dates
     that servers name.
@@ -55,7 +73,7 @@ class Gates:
         *,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._store: Store = store if isinstance(store, (MemoryStore, Fallback)) else Fallback(store)
+        self._store = store
         self._pause = pause
         self._now = now
 
@@ -127,10 +145,10 @@ class Passage:
         self._limit = limit
         self._ticket = ticket
 
-    def send(self, **settings: Any) -> Response:
-        """The response of the adapter; its errors are noted and passed on."""
+    def send(self, request: PreparedRequest, **settings: Any) -> Response:
+        """The response of the adapter to *request*, for which it was given; its errors are noted and passed on."""
         try:
-            response: Response = self._adapter.send(self._request, **settings)
+            response: Response = self._adapter.send(request, **settings)
         except BaseException as error:
             self._tell(error=error)
             raise
@@ -151,7 +169,7 @@ class Passage:
         passage = self._gates.admit(
             request, settings.get("timeout"), self._adapter, self._breaker, self._limit
         )
-        return passage.send(**settings)
+        return passage.send(request, **settings)
 
 
 class _Connection:
@@ -181,7 +199,7 @@ def _origin(request: PreparedRequest) -> str:
 
 
 def _breaker_key(breaker: Breaker, request: PreparedRequest) -> str:
-    return f"breaker:{breaker.failures}/{breaker.reset:g}:{_origin(request)}"
+    return f"breaker:{breaker.failures}/{float(breaker.reset)}:{_origin(request)}"
 
 
 def _counted_by(limit: RateLimit, request: PreparedRequest) -> str:
@@ -192,7 +210,7 @@ def _counted_by(limit: RateLimit, request: PreparedRequest) -> str:
 
 
 def _limit_key(limit: RateLimit, request: PreparedRequest) -> str:
-    return f"limit:{limit.calls}/{limit.per:g}:{_counted_by(limit, request)}"
+    return f"limit:{limit.calls}/{float(limit.per)}:{_counted_by(limit, request)}"
 
 
 def _too_late(limit: RateLimit, request: PreparedRequest, wait: float, patience: float) -> RateLimitExceeded:

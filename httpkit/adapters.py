@@ -56,6 +56,8 @@ if TYPE_CHECKING:
     from ._types import CertType, ProxiesType, TimeoutType, VerifyType
     from ._wire.addresses import Resolve
     from .address_policy import AddressPolicy, AllowAddresses
+    from .breakers import Breaker
+    from .ratelimits import RateLimit
     from .retries import Retry as Policy
     from .tlsconfig import TLS
 
@@ -117,6 +119,11 @@ class BaseAdapter:
 
     #: When a session tries again what it sends by this adapter; UNSET leaves it to the session, None is never.
     _retry: Policy | Unset | None = UNSET
+    #: What a session asks before it sends by this adapter; UNSET leaves it to the session, None is nothing.
+    _breaker: Breaker | Unset | None = UNSET
+    _rate_limit: RateLimit | Unset | None = UNSET
+    #: True when either was said.
+    _is_gated: bool = False
 
     def send(
         self,
@@ -183,6 +190,9 @@ class HTTPAdapter(BaseAdapter):
     a proxy too, whatever name or redirect led there; the error is `AddressNotAllowed`. Behind a proxy only
     addresses in URLs can be checked, and proxies of the environment are refused. It excludes *uds*.
 
+    *breaker*, a `Breaker`, and *rate_limit*, a `RateLimit`, hold for what sessions send by this adapter, in place of
+    their own; None is none.
+
     The others are settings of urllib3's connections, given to every pool: *source_address* (host, port) to
     send from, *socket_options* triples for `setsockopt`, *blocksize* bytes per read of a body file,
     *ssl_context*, *ssl_minimum_version* and *ssl_maximum_version* (`ssl.TLSVersion`), *assert_fingerprint*
@@ -206,6 +216,9 @@ class HTTPAdapter(BaseAdapter):
         "_idle_settings",
         "_route",
         "_tls",
+        "_breaker",
+        "_rate_limit",
+        "_is_gated",
         "_borrowed_guard",
     ]
 
@@ -257,6 +270,8 @@ class HTTPAdapter(BaseAdapter):
         uds: str | bytes | os.PathLike[str] | None = None,
         tls: TLS | None = None,
         allow_addresses: AllowAddresses = None,
+        breaker: Breaker | Unset | None = UNSET,
+        rate_limit: RateLimit | Unset | None = UNSET,
         **pool_settings: Any,
     ) -> None:
         super().__init__()
@@ -300,6 +315,11 @@ class HTTPAdapter(BaseAdapter):
         self._idle_settings = {"keepalive_expiry": keepalive_expiry, "pool_timeout": pool_timeout}
         self._route = Route.of(resolve, uds, _address_policy(allow_addresses))
         self._tls = tls
+        if breaker is not UNSET or rate_limit is not UNSET:
+            from ._gates import as_breaker, as_rate_limit
+
+            self._breaker, self._rate_limit = as_breaker(breaker), as_rate_limit(rate_limit)
+            self._is_gated = True
         self._pool_connections = pool_connections
         self._pool_maxsize = pool_maxsize
         self._pool_block = pool_block

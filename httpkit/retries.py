@@ -14,28 +14,32 @@ import random as _random
 import re
 import ssl
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, field, fields
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Protocol, Union
 
 from ._message import typed
 from .exceptions import (
     ChunkedEncodingError,
+    CircuitOpen,
     ConnectionError,
     ConnectTimeout,
     MalformedResponse,
     ProxyError,
+    RateLimitExceeded,
     ReadTimeout,
     RequestException,
     RetryError,
     SSLError,
 )
+from .stores import MemoryStore
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
+
+    from .stores import State, Store
 
 __all__ = [
     "IDEMPOTENT_METHODS",
@@ -58,8 +62,9 @@ RETRIED_STATUSES = frozenset((408, 425, 429, 500, 502, 503, 504))
 #: Connections that could not be made or broke, answers that did not come in time, bodies that ended early.
 RETRIED_ERRORS: tuple[type[RequestException], ...] = (ConnectionError, ReadTimeout, ChunkedEncodingError)
 
-#: Of these a second attempt gives the same: what answers does not speak HTTP, or does not prove who it is.
-_SETTLED = (MalformedResponse, SSLError)
+#: Of these a second attempt gives the same: what answers does not speak HTTP, or does not prove who it is, or policies
+#: of ours have decided that nothing is sent now.
+_SETTLED = (MalformedResponse, SSLError, CircuitOpen, RateLimitExceeded)
 #: What urllib3 raises before anything of a request can have left.
 _CONNECTING = ("NewConnectionError", "NameResolutionError", "ConnectTimeoutError")
 _TUNNEL = re.compile(r"Tunnel connection failed: ([0-9]{3})\b")
@@ -142,46 +147,48 @@ class Budget:
 
 
 class Tokens:
-    """What is left of budgets, by budget and origin, for one session: safe to use from several threads.
+    """What is left of budgets, by budget and origin, in *store*; in a store of its own without one.
 
-    No more than *most* buckets are kept; the one that was not asked for longest is forgotten, and begins full again.
+    The key of a bucket is any value that its text tells from others. A bucket that is full, or that was not used for an
+    hour, is forgotten, and begins full again.
     """
 
-    def __init__(self, most: int = 1024) -> None:
-        self._most = most
-        self._left: OrderedDict[tuple[Budget, Any], float] = OrderedDict()
-        self._lock = threading.Lock()
+    def __init__(self, store: Store | None = None) -> None:
+        self._store: Store = MemoryStore() if store is None else store
 
-    def __len__(self) -> int:
-        return len(self._left)
-
-    def earn(self, budget: Budget, key: Any) -> None:
+    def earn(self, budget: Budget, key: object) -> None:
         """Put in what one call earns."""
-        with self._lock:
-            self._put(budget, key, min(budget.reserve, self._of(budget, key) + budget.ratio))
+        self._store.update(_bucket(budget, key), partial(_earn, budget))
 
-    def try_spend(self, budget: Budget, key: Any) -> bool:
+    def try_spend(self, budget: Budget, key: object) -> bool:
         """Take a token for one retry; False when there is none."""
-        with self._lock:
-            left = self._of(budget, key)
-            if left < 1:
-                return False
-            self._put(budget, key, left - 1)
-            return True
+        return self._store.update(_bucket(budget, key), partial(_spend, budget))
 
-    def left(self, budget: Budget, key: Any) -> float:
+    def left(self, budget: Budget, key: object) -> float:
         """How many tokens are there."""
-        with self._lock:
-            return self._of(budget, key)
+        return self._store.update(_bucket(budget, key), partial(_look, budget))
 
-    def _of(self, budget: Budget, key: Any) -> float:
-        return self._left.get((budget, key), budget.reserve)
 
-    def _put(self, budget: Budget, key: Any, tokens: float) -> None:
-        self._left[budget, key] = tokens
-        self._left.move_to_end((budget, key))
-        if len(self._left) > self._most:
-            self._left.popitem(last=False)
+#: Seconds after which a bucket that nobody uses is forgotten.
+_KEPT = 3600.0
+
+
+def _bucket(budget: Budget, key: object) -> str:
+    return f"budget:{float(budget.ratio)}/{float(budget.reserve)}:{key}"
+
+
+def _earn(budget: Budget, state: State | None, now: float) -> tuple[State | None, float, None]:
+    left = budget.reserve if state is None else min(budget.reserve, state[0] + budget.ratio)
+    return (left,) if left < budget.reserve else None, _KEPT, None
+
+
+def _spend(budget: Budget, state: State | None, now: float) -> tuple[State | None, float, bool]:
+    left = budget.reserve if state is None else state[0]
+    return ((left - 1,), _KEPT, True) if left >= 1 else (state, _KEPT, False)
+
+
+def _look(budget: Budget, state: State | None, now: float) -> tuple[State | None, float, float]:
+    return state, _KEPT, budget.reserve if state is None else state[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,12 +389,20 @@ def decide(
     if number >= _most_attempts(policy):
         return Decision(False, why=f"{why}, and there are no more attempts", wanted=True)
     delay = policy.wait_after(number, random)
-    if not isinstance(outcome, RequestException) and policy.respect_retry_after:
-        asked = typed.retry_after(outcome.headers.get("retry-after"), now=now)
-        delay = max(delay, min(asked or 0.0, policy.retry_after_max))
+    if policy.respect_retry_after:
+        delay = max(delay, min(_asked(outcome, now), policy.retry_after_max))
     if remaining is not None and delay >= remaining:
         return Decision(False, why=f"{why}, and waiting {delay:.3g} s would pass the deadline", wanted=True)
     return Decision(True, delay, why, wanted=True)
+
+
+def _asked(outcome: Outcome, now: float) -> float:
+    """How many seconds of patience the server asks for, or the breaker that has refused the call."""
+    if isinstance(outcome, CircuitOpen):
+        return outcome.retry_after
+    if isinstance(outcome, RequestException):
+        return 0.0
+    return typed.retry_after(outcome.headers.get("retry-after"), now=now) or 0.0
 
 
 def _wants(policy: Retry, method: str, headers: Mapping[str, Any], outcome: Outcome) -> tuple[bool, str]:
@@ -430,7 +445,7 @@ def _is_passing(policy: Retry, error: RequestException) -> bool:
 
 def never_left(error: BaseException) -> bool:
     """True when *error* says that no connection was made, so that nothing of the request has been sent."""
-    return isinstance(error, ConnectTimeout) or any(
+    return isinstance(error, (ConnectTimeout, CircuitOpen, RateLimitExceeded)) or any(
         type(link).__name__ in _CONNECTING for link in _links(error)
     )
 

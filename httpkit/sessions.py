@@ -68,9 +68,12 @@ if TYPE_CHECKING:
     )
     from ._wire.addresses import Resolve
     from .address_policy import AddressPolicy, AllowAddresses
+    from .breakers import Breaker
     from .models import AuthType, SessionAuth
+    from .ratelimits import RateLimit
     from .redirects import RedirectPolicy, SecretFields
     from .retries import Retry, Tokens
+    from .stores import Store
     from .tlsconfig import TLS
 
     Self = TypeVar("Self", bound="Session")
@@ -271,12 +274,20 @@ def _drain(response: Response, most: int | None = None) -> Response:
     return response
 
 
-def _tokens_of(holder: object) -> Tokens:
-    from .retries import Tokens
+def _store_of(holder: object, given: Store | None) -> Store:
+    """Where *holder* keeps what its policies remember: in *given*, or in memory that is made when first needed."""
+    kept: tuple[object, Store] | None = holder.__dict__.get("_kept_store")
+    if kept is not None and kept[0] is given:
+        return kept[1]
+    from .stores import dependable
 
+    if kept is not None:
+        # Somebody has set another one.
+        del holder.__dict__["_kept_store"]
     # By one operation, so that two threads have the same.
-    kept: Tokens = holder.__dict__.get("_kept_tokens") or holder.__dict__.setdefault("_kept_tokens", Tokens())
-    return kept
+    made = (given, dependable(given))
+    store: Store = holder.__dict__.setdefault("_kept_store", made)[1]
+    return store
 
 
 def _policy(given: object) -> Retry | None:
@@ -319,7 +330,10 @@ class Session(SessionRedirectMixin):
     that means nothing.
 
     *retry* is when calls are tried again that say nothing themselves, on mounts that say nothing: a
-    `retries.Retry`, or a number of attempts, the first one included; None, the default, is never.
+    `retries.Retry`, or a number of attempts, the first one included; None, the default, is never. *breaker*, a
+    `breakers.Breaker`, refuses calls to an origin that keeps failing, and *rate_limit*, a `ratelimits.RateLimit`, lets
+    calls wait for their turn; None, the default, is none of it. What these policies remember is kept in *store*, a
+    `stores.Store`, by default in the memory of this session.
 
     *redirects* says which redirects a call with `allow_redirects` follows: `"all"` of them; with `"same-origin"` those
     that stay within scheme, host and port, an upgrade from http to https included; `"none"`; or those for which a
@@ -354,6 +368,9 @@ class Session(SessionRedirectMixin):
         "max_response_size",
         "max_decompression_ratio",
         "retry",
+        "breaker",
+        "rate_limit",
+        "store",
         "redirects",
         "secret_fields",
         "allow_addresses",
@@ -368,6 +385,10 @@ class Session(SessionRedirectMixin):
     #: When calls are tried again, for calls and mounts that do not say. What is neither a policy nor a number is a
     #: subclass's own affair: programs written for requests have had attributes of this name.
     retry: int | Retry | None = None
+    #: What is asked before each request, for mounts that do not say, and where policies remember things.
+    breaker: Breaker | None = None
+    rate_limit: RateLimit | None = None
+    store: Store | None = None
 
     #: How seconds pass between two attempts.
     _sleep: Callable[[float], object] = staticmethod(time.sleep)
@@ -385,6 +406,9 @@ class Session(SessionRedirectMixin):
         allow_addresses: AllowAddresses = None,
         timeout: TimeoutType | Timeout | Unset = UNSET,
         trust_env: TrustEnv = True,
+        breaker: Breaker | None = None,
+        rate_limit: RateLimit | None = None,
+        store: Store | None = None,
     ) -> None:
         if timeout is not UNSET:
             Timeout.of(timeout)
@@ -410,6 +434,11 @@ class Session(SessionRedirectMixin):
         self.adapters: OrderedDict[str, BaseAdapter] = OrderedDict()
         if retry is not None:
             self.retry = _policy(retry)
+        if breaker is not None or rate_limit is not None or store is not None:
+            from ._gates import as_breaker, as_rate_limit, as_store
+
+            self.breaker, self.rate_limit = as_breaker(breaker), as_rate_limit(rate_limit)
+            self.store = as_store(store)
         # Programs put classes without these arguments in the place of HTTPAdapter.
         given = {"resolve": resolve, "uds": uds, "tls": tls}
         route: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
@@ -704,8 +733,15 @@ class Session(SessionRedirectMixin):
         if isinstance(effect, Send):
             if isinstance(settings["timeout"], RunningTimeout):
                 _check(settings["timeout"], effect.request)
+            send = adapter.send
+            if (
+                self.breaker is not None
+                or self.rate_limit is not None
+                or getattr(adapter, "_is_gated", False)
+            ):
+                send = self._admit(effect.request, adapter, settings)
             start = preferred_clock()
-            response = adapter.send(effect.request, **settings)
+            response = send(effect.request, **settings)
             response.elapsed = timedelta(seconds=preferred_clock() - start)
             if (bounds is not None or effect.request._bounds is not None) and isinstance(response, Response):
                 self._bound(response, effect.request, bounds)
@@ -726,6 +762,18 @@ class Session(SessionRedirectMixin):
             return cast(Response, None)
         raise TypeError(f"no way to perform {type(effect).__name__}")
 
+    def _admit(
+        self, request: PreparedRequest, adapter: BaseAdapter, settings: dict[str, Any]
+    ) -> Callable[..., Response]:
+        """Wait until *request* may go, or raise; what sends it then."""
+        from ._gates import Gates, in_force
+
+        breaker, limit = in_force(adapter, self.breaker, self.rate_limit)
+        if breaker is None and limit is None:
+            return adapter.send
+        gates = Gates(_store_of(self, self.store), self._pause)
+        return gates.admit(request, settings.get("timeout"), adapter, breaker, limit).send
+
     def _persistence(self, policy: object, settings: dict[str, Any]) -> Persistence | None:
         """What the pipeline needs to try again by *policy*; None where that is none."""
         from . import retries
@@ -740,12 +788,14 @@ class Session(SessionRedirectMixin):
         return Persistence(known, self._tokens(), bool(settings["stream"]), left, time.time)
 
     def _tokens(self) -> Tokens:
-        """What is left of the budgets of this session, made when it first retries."""
-        return _tokens_of(self)
+        """What is left of the budgets of this session."""
+        from .retries import Tokens
+
+        return Tokens(_store_of(self, self.store))
 
     def _share_tokens(self, holder: object) -> None:
         """Use the budgets of all sessions that share with *holder*."""
-        self.__dict__["_kept_tokens"] = _tokens_of(holder)
+        self.store = _store_of(holder, None)
 
     def _pause(self, seconds: float, timeout: object) -> None:
         from .retries import rehearsed

@@ -15,7 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-__all__ = ["Change", "Fallback", "MemoryStore", "State", "Store"]
+__all__ = ["Change", "Fallback", "MemoryStore", "State", "Store", "dependable"]
 
 T = TypeVar("T")
 
@@ -154,3 +154,10 @@ class Fallback:
         if self._failing_until is not None:
             self._failing_until = None
             _log.info("%s, the store of a session, works again", type(self._store).__name__)
+
+
+def dependable(given: Store | None) -> Store:
+    """A store that never raises: *given* with one in memory to fall back to, or one in memory alone."""
+    if given is None:
+        return MemoryStore()
+    return given if isinstance(given, (MemoryStore, Fallback)) else Fallback(given)

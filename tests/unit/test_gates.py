@@ -5,18 +5,20 @@ hand.
 from __future__ import annotations
 
 import dataclasses
+import pickle
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from httpkit import exceptions
-from httpkit._gates import Gates, as_breaker, as_rate_limit
+from httpkit._gates import Gates, as_breaker, as_rate_limit, as_store, in_force
+from httpkit.adapters import HTTPAdapter
 from httpkit.breakers import Breaker
 from httpkit.models import PreparedRequest, Request, Response
 from httpkit.ratelimits import RateLimit
-from httpkit.stores import MemoryStore
-from httpkit.timeouts import UNSET, Timeout
+from httpkit.stores import MemoryStore, dependable
+from httpkit.timeouts import Timeout
 
 
 class World:
@@ -50,7 +52,9 @@ class World:
 
     def call(self, url: str = "https://a.test/", timeout: object = None) -> Any:
         request = Request("GET", url).prepare()
-        return self.gates.admit(request, timeout, self, self.breaker, self.limit).send(timeout=timeout)
+        return self.gates.admit(request, timeout, self, self.breaker, self.limit).send(
+            request, timeout=timeout
+        )
 
 
 def test_it_opens_refuses_probes_and_closes() -> None:
@@ -251,18 +255,41 @@ def test_a_store_that_fails_fails_no_call() -> None:
             raise OSError("down")
 
     world = World()
-    gates = Gates(Broken(), world.pause)
+    gates = Gates(dependable(Broken()), world.pause)
+    request = Request("GET", "https://a.test/").prepare()
     for _ in range(3):
-        passage = gates.admit(
-            Request("GET", "https://a.test/").prepare(), None, world, Breaker(), RateLimit(1, per=0.01)
-        )
-        assert passage.send().status_code == 200
+        passage = gates.admit(request, None, world, Breaker(), RateLimit(1, per=0.01))
+        assert passage.send(request).status_code == 200
 
 
-@pytest.mark.parametrize("check, good", [(as_breaker, Breaker()), (as_rate_limit, RateLimit(1, 1))])
+@pytest.mark.parametrize(
+    "check, good",
+    [(as_breaker, Breaker()), (as_rate_limit, RateLimit(1, 1)), (as_store, MemoryStore())],
+    ids=["breaker", "rate limit", "store"],
+)
 def test_other_values_are_refused(check: Callable[[Any], Any], good: Any) -> None:
-    for given in (good, None, UNSET):
+    for given in (good, None):
         assert check(given) is given
-    for wrong in (5, True, "10/s", (10, 1), Breaker, object()):
-        with pytest.raises(TypeError, match="give a "):
+    for wrong in (5, True, "10/s", (10, 1), Request, object()):
+        with pytest.raises(TypeError, match=r"give an? "):
             check(wrong)
+
+
+@pytest.mark.parametrize(
+    "mount, breaker, limit",
+    [
+        ({}, Breaker(1), RateLimit(1, 1)),
+        ({"breaker": Breaker(9)}, Breaker(9), RateLimit(1, 1)),
+        ({"rate_limit": RateLimit(9, 1)}, Breaker(1), RateLimit(9, 1)),
+        ({"breaker": None, "rate_limit": None}, None, None),
+    ],
+    ids=["nothing", "a breaker", "a limit", "none"],
+)
+def test_the_mount_beats_the_session(mount: dict[str, Any], breaker: Any, limit: Any) -> None:
+    adapter = HTTPAdapter(**mount)
+    assert in_force(adapter, Breaker(1), RateLimit(1, 1)) == (breaker, limit)
+    assert in_force(pickle.loads(pickle.dumps(adapter)), Breaker(1), RateLimit(1, 1)) == (breaker, limit)
+
+
+def test_what_is_no_policy_is_a_subclasss_own_affair() -> None:
+    assert in_force(object(), "their breaker", 10) == (None, None)

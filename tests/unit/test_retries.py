@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 import httpkit
 from httpkit import exceptions
 from httpkit.retries import Attempt, Budget, Decision, Retry, Tokens, Tried, decide, never_left
+from httpkit.stores import MemoryStore
 from httpkit.structures import CaseInsensitiveDict
 
 NOW = 1_700_000_000.0
@@ -98,6 +99,8 @@ ERRORS: dict[str, tuple[Exception, bool, bool]] = {
     "body": (exceptions.BodyNotReplayable("a generator"), False, False),
     "status": (exceptions.HTTPError("503"), False, False),
     "address": (exceptions.AddressNotAllowed("loopback"), False, False),
+    "breaker": (exceptions.CircuitOpen("open"), False, False),
+    "rate limit": (exceptions.RateLimitExceeded("late"), False, False),
 }
 
 
@@ -106,6 +109,17 @@ class TestWhatIsTriedAgain:
     def test_of_errors(self, error: exceptions.RequestException, get: bool, post: bool) -> None:
         assert ask(error).retry is get
         assert ask(error, method="POST").retry is post
+
+    def test_an_open_breaker_is_waited_for_where_the_policy_names_it(self) -> None:
+        """Whatever the method, since nothing was sent."""
+        error = exceptions.CircuitOpen("open")
+        error.retry_after = 20
+        policy = Retry(on=(exceptions.CircuitOpen,), backoff=0)
+        decision = ask(error, policy, method="POST")
+        assert (decision.retry, decision.delay) == (True, 20)
+        assert ask(error, replace(policy, retry_after_max=5)).delay == 5
+        assert ask(error, replace(policy, respect_retry_after=False)).delay == 0
+        assert not ask(error, policy, remaining=20).retry
 
     @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
     def test_of_statuses(self, status: int) -> None:
@@ -294,7 +308,7 @@ class TestAlways:
     def test_a_budget_is_never_negative_and_never_overdrawn(
         self, budget: Budget, steps: list[tuple[bool, int]]
     ) -> None:
-        tokens = Tokens(most=100)
+        tokens = Tokens()
         calls, retries = dict.fromkeys(range(6), 0), dict.fromkeys(range(6), 0)
         for is_call, key in steps:
             if is_call:
@@ -316,14 +330,30 @@ class TestBudgets:
         # The first call finds the bucket full, and adds nothing.
         assert spent == 29
 
-    def test_keys_are_bounded_and_the_oldest_goes(self) -> None:
-        tokens, budget = Tokens(most=3), Budget(ratio=0, reserve=1)
+    def test_the_store_bounds_them_and_the_oldest_goes(self) -> None:
+        store = MemoryStore(3)
+        tokens, budget = Tokens(store), Budget(ratio=0.5, reserve=1)
         for key in "abc":
             assert tokens.try_spend(budget, key)
         tokens.earn(budget, "a")
-        tokens.earn(budget, "d")
-        assert len(tokens) == 3
-        assert [tokens.left(budget, key) for key in "abcd"] == [0, 1, 0, 1]
+        assert tokens.try_spend(budget, "d")
+        assert len(store) == 3
+        assert [tokens.left(budget, key) for key in "abcd"] == [0.5, 1, 0, 0]
+
+    def test_a_full_bucket_takes_no_room(self) -> None:
+        store = MemoryStore()
+        tokens, budget = Tokens(store), Budget(ratio=0.5, reserve=1)
+        tokens.earn(budget, "a")
+        tokens.try_spend(budget, "a")
+        assert len(store) == 1
+        tokens.earn(budget, "a")
+        tokens.earn(budget, "a")
+        assert (len(store), tokens.left(budget, "a")) == (0, 1)
+
+    def test_sessions_may_share_them(self) -> None:
+        store, budget = MemoryStore(), Budget(ratio=0, reserve=1)
+        assert Tokens(store).try_spend(budget, "a")
+        assert not Tokens(store).try_spend(budget, "a")
 
     def test_budgets_do_not_mix(self) -> None:
         tokens, small, large = Tokens(), Budget(reserve=1), Budget(reserve=2)
