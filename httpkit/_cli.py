@@ -143,6 +143,9 @@ def _add_call(group: Any) -> None:
 
 
 def _add_output(group: Any) -> None:
+    group.add_argument(
+        "--explain", action="store_true", help="send nothing; show each setting and where it comes from"
+    )
     group.add_argument("-o", "--output", metavar="FILE", help="write the body to FILE once it is complete")
     group.add_argument(
         "--fail", action="store_true", help="for a 4xx or 5xx write no body and exit with status 1"
@@ -158,6 +161,9 @@ def _add_output(group: Any) -> None:
 def _run(options: argparse.Namespace) -> int:
     with ExitStack() as stack:
         session = stack.enter_context(Session())
+        if options.explain:
+            print(_explanation(session, options))
+            return 0
         if options.verbose:
             narrator = Narrator()
             for scheme in ("https://", "http://"):
@@ -201,6 +207,23 @@ def _prepare(
     except (RequestException, ValueError) as error:
         raise BadUsageError(str(error)) from error
     return prepared, {**settings, "allow_redirects": options.location}
+
+
+def _explanation(session: Session, options: argparse.Namespace) -> str:
+    body = options.json is not None or options.data is not None
+    settings: dict[str, Any] = {
+        "headers": _headers(options.header),
+        "auth": None if options.auth is None else (options.auth.partition(":")[0], ""),
+        "proxies": {"http": options.proxy, "https": options.proxy} if options.proxy else None,
+        "verify": False if options.insecure else options.cacert,
+        "allow_redirects": options.location,
+    }
+    try:
+        if options.timeout is not None:
+            settings["timeout"] = _timeout(options.timeout)
+        return str(session.explain(options.url, options.request or ("POST" if body else "GET"), **settings))
+    except (RequestException, ValueError) as error:
+        raise BadUsageError(str(error)) from error
 
 
 def _headers(lines: list[str]) -> dict[str, str | None]:

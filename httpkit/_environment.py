@@ -32,15 +32,20 @@ __all__ = [
     "DefaultEntry",
     "EnvironmentBundle",
     "address_in_network",
+    "bundle_source",
     "ca_bundle",
     "dotted_netmask",
+    "exempting_entry",
     "get_environ_proxies",
     "get_netrc_auth",
     "getproxies",
     "is_ipv4_address",
     "is_valid_cidr",
     "netrc_source",
+    "no_proxy_source",
+    "place",
     "proxy_bypass",
+    "proxy_source",
     "resolve_proxies",
     "select_proxy",
     "set_environ",
@@ -99,6 +104,19 @@ def ca_bundle() -> EnvironmentBundle | None:
     """The file or directory of certificates that the environment asks to verify with, or None."""
     named = variable("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
     return None if named is None else EnvironmentBundle(named)
+
+
+def bundle_source() -> tuple[str, str] | None:
+    """The variable that names that bundle, and what it says; None where `ca_bundle` is."""
+    return _first_set("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+
+def _first_set(*names: str) -> tuple[str, str] | None:
+    for name in names:
+        value = _read(name)
+        if value:
+            return name, value
+    return None
 
 
 @contextmanager
@@ -188,12 +206,41 @@ def _from_variables(scheme: str) -> dict[str, str]:
     return proxies
 
 
+def proxy_source(url: str) -> tuple[str, str] | None:
+    """What names the proxy that is configured for *url*, as people call it, and that proxy; None where there is none.
+
+    Whether the URL is exempt is another question.
+    """
+    scheme = url.partition(":")[0].lower()
+    proxies = _configured(url)
+    for each in (scheme, "all"):
+        if each not in proxies:
+            continue
+        named = _first_set(f"{each}_proxy", f"{each}_proxy".upper()) if proxies else None
+        return f"environment variable {named[0]}" if named else "system", proxies[each]
+    return None
+
+
+def no_proxy_source() -> tuple[str | None, str | None]:
+    """The variable that holds the `no_proxy` list, and the list."""
+    return _first_set("no_proxy", "NO_PROXY") or (None, None)
+
+
+def exempting_entry(url: str, no_proxy: str) -> str | None:
+    """The first entry of *no_proxy* that exempts *url*, None where none does."""
+    _, hostname, port = place(url)
+    if not hostname:
+        return None
+    entries = (entry.strip() for entry in no_proxy.split(","))
+    return next((entry for entry in entries if _proxies.bypasses(entry, hostname, port)), None)
+
+
 def should_bypass_proxies(url: str, no_proxy: str | None) -> bool:
     """True when *url* shall be reached without a proxy: `no_proxy` or the system exempts it, or it has no host.
 
     *no_proxy* takes the place of the variable; an empty one exempts nothing. `_proxies.bypasses` says how it is read.
     """
-    _, hostname, port = _place(url)
+    _, hostname, port = place(url)
     if not hostname:
         return True
     listed = variable("no_proxy", "NO_PROXY") if no_proxy is None else no_proxy
@@ -240,7 +287,7 @@ def select_proxy(url: str, proxies: Mapping[str, str] | None) -> str | None:
     """
     if not proxies:
         return None
-    key = _proxies.applicable_key(proxies, *_place(url))
+    key = _proxies.applicable_key(proxies, *place(url))
     return None if key is None else proxies[key]
 
 
@@ -253,7 +300,7 @@ def resolve_proxies(
     """
     resolved = dict(proxies or {})
     url = str(request.url)
-    if not trust_env or _proxies.applicable_key(resolved, *_place(url)) is not None:
+    if not trust_env or _proxies.applicable_key(resolved, *place(url)) is not None:
         return resolved
     environment = get_environ_proxies(url, no_proxy=resolved.get("no_proxy"))
     if environment:
@@ -264,7 +311,7 @@ def resolve_proxies(
     return resolved
 
 
-def _place(url: str) -> tuple[str, str | None, int | None]:
+def place(url: str) -> tuple[str, str | None, int | None]:
     """Scheme, hostname and effective port; no hostname for a URL that nothing can be connected for."""
     try:
         parsed = urls.parse(url)
@@ -287,7 +334,7 @@ def get_netrc_auth(url: str | bytes, raise_errors: bool = False) -> tuple[str, s
     path = _netrc_path()
     if path is None:
         return None
-    hostname = _place(url.decode("utf-8", "replace") if isinstance(url, bytes) else url)[1]
+    hostname = place(url.decode("utf-8", "replace") if isinstance(url, bytes) else url)[1]
     if not hostname:
         return None
     entries, error = _netrc_entries(path)

@@ -51,6 +51,7 @@ from .timeouts import UNSET, RunningTimeout, Timeout, Unset, remaining
 if TYPE_CHECKING:
     import os
 
+    from ._explain import Explanation
     from ._tries import Persistence
     from ._types import (
         CertType,
@@ -845,6 +846,17 @@ class Session(SessionRedirectMixin):
             "verify": effective_verify(verify, self.verify, trust_env=trust_env),
             "cert": merge_setting(cert, self.cert),
         }
+
+    def explain(self, url: str | bytes, method: str = "GET", **settings: Any) -> Explanation:
+        """Where each setting of a call to *url* would come from; *settings* are the keywords of `request`.
+
+        Nothing is sent, and no secret is shown. `print()` it, iterate over its `Setting`s, or ask for one by name:
+        `session.explain(url)["proxy"].source`. Names are adapter, proxy, verify, cert, auth, cookies, timeout, retry,
+        redirects and trust_env. Raises what the call would raise before anything is sent.
+        """
+        from . import _explain
+
+        return _explain.explain(self, method.upper(), url, settings, _serves)
 
     def get_adapter(self, url: str) -> BaseAdapter:
         """The adapter mounted for *url*: the longest prefix that matches it at an origin boundary.
