@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import pytest
@@ -292,6 +293,13 @@ class TestWhatIsTriedAgain:
         response = session.post(server.url, retry=Retry(3, backoff=0, predicate=is_busy))
         assert (response.json(), len(server.requests)) == ({"state": "done"}, 2)
 
+    def test_what_it_cannot_read_is_tried_again(self, serve_raw: ServeRaw, session: Session) -> None:
+        cut = b"HTTP/1.1 503 No\r\nContent-Length: 10\r\n\r\n{"
+        server = serve_raw([[READ_REQUEST, cut], [READ_REQUEST, OK]])
+        policy = Retry(3, backoff=0, predicate=lambda outcome: getattr(outcome, "text", "ok") != "ok" or None)
+        response = session.get(server.url, retry=policy)
+        assert (response.text, outcomes(response)) == ("ok", ["ChunkedEncodingError", 200])
+
     def test_the_predicate_may_decline(self, serve: Serve, session: Session) -> None:
         server = serve(Reply(503))
         assert session.get(server.url, retry=Retry(3, predicate=lambda outcome: False)).status_code == 503
@@ -365,6 +373,17 @@ class TestWaits:
             )
         assert len(caught.value.attempts) == 1
 
+    def test_the_error_of_the_deadline_tells_how_long_it_slept(
+        self, serve_raw: ServeRaw, session: Session
+    ) -> None:
+        busy = b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n"
+        server = serve_raw([READ_REQUEST, busy, READ_REQUEST, HANG])
+        policy = Retry(2, backoff=0.1, jitter=False)
+        with pytest.raises(httpkit.DeadlineExceeded) as caught:
+            session.get(server.url, retry=policy, timeout=Timeout(total=0.5))
+        assert caught.value.spent["sleep"] >= 0.1
+        assert outcomes(caught.value) == [503, "DeadlineExceeded"]
+
     def test_all_attempts_are_within_the_deadline(self, serve: Serve, session: Session) -> None:
         server = serve(Reply(503))
         begin = time.monotonic()
@@ -402,7 +421,10 @@ class TestTheEnd:
     def test_a_large_error_is_not_downloaded(self, serve_raw: ServeRaw, session: Session) -> None:
         endless = b"HTTP/1.1 503 No\r\nContent-Length: 99999999\r\n\r\n"
         server = serve_raw([[READ_REQUEST, endless, HANG], [READ_REQUEST, OK]])
+        begin = time.monotonic()
         assert session.get(server.url, retry=QUICK).text == "ok"
+        # The server waits ten.
+        assert time.monotonic() - begin < 5
 
     def test_nor_one_without_an_end(self, serve: Serve, session: Session) -> None:
         sent = []
@@ -529,6 +551,19 @@ class TestCookies:
         assert session.cookies.get_dict() == {"old": "0", "a": "3", "b": "2"}
         assert response.request.headers["Cookie"] == server.last.header("cookie")
 
+    def test_so_are_those_of_a_challenge_before_it(self, serve: Serve, session: Session) -> None:
+        challenge = 'Digest realm="r", nonce="n", qop="auth"'
+        server = serve(
+            [
+                Reply(401, [("WWW-Authenticate", challenge), ("Set-Cookie", "a=1")]),
+                Reply(503, {"Set-Cookie": "b=2"}),
+                Reply(),
+            ]
+        )
+        session.cookies.set_policy(Unwilling())
+        session.get(server.url, auth=HTTPDigestAuth("user", "password"), retry=QUICK)
+        assert [one.cookies for one in server.requests] == [{}, {"a": "1"}, {"a": "1", "b": "2"}]
+
     def test_a_field_written_by_hand_stays_as_it_is(self, serve: Serve, session: Session) -> None:
         server = serve([Reply(503, {"Set-Cookie": "a=1"}), Reply()])
         session.get(server.url, retry=QUICK, headers={"Cookie": "mine=1"})
@@ -540,6 +575,13 @@ class TestCookies:
         prepared = session.prepare_request(httpkit.Request("GET", server.url))
         session.send(prepared)
         assert "Cookie" not in prepared.headers
+
+
+class Unwilling(DefaultCookiePolicy):
+    """Keeps nothing in the jar of a session, so that what is sent comes from the call itself."""
+
+    def set_ok(self, cookie: Any, request: Any) -> bool:
+        return False
 
 
 class TestBodies:
@@ -586,6 +628,22 @@ class TestBodies:
         assert isinstance(caught.value.__cause__, httpkit.ConnectionError)
         assert outcomes(caught.value) == ["ConnectionError"]
         assert len(server.received) == 1
+
+    def test_what_cannot_be_taken_back_says_why(self, serve: Serve, session: Session) -> None:
+        server = serve(Reply(503))
+
+        class Stuck(io.BytesIO):
+            def seek(self, *where: Any) -> int:
+                if where == (2,) and self.tell() == len(self.getvalue()) and server.requests:
+                    raise OSError("stuck")
+                return super().seek(*where)
+
+        body = Stuck(b"xxcontent")
+        body.seek(2)
+        with pytest.raises(exceptions.UnrewindableBodyError, match="stuck") as caught:
+            session.put(server.url, data=body, retry=QUICK)
+        assert type(caught.value.__cause__) is OSError
+        assert outcomes(caught.value) == [503]
 
     def test_what_nobody_has_begun_to_read_can_be_sent(self, serve: Serve, session: Session) -> None:
         server = serve()
@@ -704,6 +762,21 @@ class TestWithOthers:
         with pytest.raises(httpkit.ConnectionError):
             session.get(server.url, retry=QUICK, hooks={"response": report})
         assert len(server.requests) == 1
+
+    def test_not_even_where_it_is_the_same_request(self, serve_raw: ServeRaw, session: Session) -> None:
+        server = serve_raw([[READ_REQUEST, OK], [READ_REQUEST, RESET], [READ_REQUEST, RESET]])
+
+        def again(response: Any, **_: Any) -> None:
+            response.close()
+            with Session() as other:
+                other.get(server.url, retry=Retry(2, backoff=0))
+
+        for policy in (QUICK, None):
+            with pytest.raises(httpkit.ConnectionError) as caught:
+                session.get(server.url, retry=policy, hooks={"response": again})
+            assert outcomes(caught.value) == ["ConnectionError"] * 2
+            assert len(server.received) == 3
+            server = serve_raw([[READ_REQUEST, OK], [READ_REQUEST, RESET], [READ_REQUEST, RESET]])
 
     def test_subclasses_that_override_send_and_request(self, serve: Serve) -> None:
         server = serve([Reply(503), Reply()])
