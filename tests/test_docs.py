@@ -30,6 +30,7 @@ import pytest
 
 from tests.servers import Authority, Received, RecordingServer, Reply, UnixServer, wsgi
 from tests.servers.guard import Network
+from tests.servers.http import slowly
 
 PROJECT = Path(__file__).resolve().parent.parent
 PAGES = [
@@ -104,7 +105,8 @@ class SmallAPI:
 
     /items (GET with ?page=, POST), /items/N (GET PUT PATCH DELETE), /private (Basic user:pass, Bearer token, or
     X-API-Key: key), /flaky (503 twice, then 200), /login and /me (a cookie), /old (301 to /items), /download (100,000
-    bytes), /lines (three lines of JSON), /upload (the size of what came), /missing (404), /error (500).
+    bytes), /lines (three lines of JSON), /slow (ten bytes, one each fifth of a second), /upload (the size of what
+    came), /missing (404), /error (500).
     """
 
     def __init__(self) -> None:
@@ -154,6 +156,9 @@ class SmallAPI:
 
     def on_lines(self, request: Received) -> Reply:
         return Reply(200, [("Content-Type", "application/x-ndjson")], [b'{"n": %d}\n' % n for n in (1, 2, 3)])
+
+    def on_slow(self, request: Received) -> Reply:
+        return Reply(200, [("Content-Type", "text/plain")], slowly([b"."] * 10, 0.2))
 
     def on_upload(self, request: Received) -> Reply:
         return Reply.json({"bytes": len(request.body), "type": request.header("content-type")})

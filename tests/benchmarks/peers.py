@@ -77,7 +77,8 @@ class Requests:
         self.library.get(url, verify=False, timeout=5)
 
     def whole_call(self, url: str) -> None:
-        self.library.get(url, timeout=1)
+        timeouts = getattr(self.library, "timeouts", None)
+        self.library.get(url, timeout=timeouts.Timeout(total=1) if timeouts else 1)
 
     def asynchronous(self, url: str) -> bool:
         if not hasattr(self.library, "AsyncSession"):

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.benchmarks import compare, origin, works
+from tests.benchmarks import compare, dripping, origin, works
 
 
 class Ticks:
@@ -241,3 +241,35 @@ def test_a_library_does_its_work(
         kept = getattr(one, name, None)
         if kept is not None:
             (kept.clear if name == "pool" else kept.close)()
+
+
+class TestDripping:
+    @pytest.mark.parametrize(
+        ("seconds", "error", "shown"),
+        [
+            (1.02, "ReadTimeout", "**1.0 s, `ReadTimeout`**"),
+            (1.34, "ReadTimeout", "**1.3 s, `ReadTimeout`**"),
+            (1.4, "ReadTimeout", "1.4 s, `ReadTimeout`"),
+            (3.0, "", "3.0 s, no error"),
+            (9.9, "ReadTimeout", "10 s and more"),
+            (10.4, "", "10 s and more"),
+        ],
+    )
+    def test_who_has_kept_its_word_is_bold(self, seconds: float, error: str, shown: str) -> None:
+        assert dripping.cell(seconds, error, 10) == shown
+
+    def test_each_setting_of_a_library_has_its_column(self) -> None:
+        took = {"the body": (1.0, "TimeoutError")}
+        found = {
+            "httpkit": {"version": "1", "calls": {"a": took, "b": took}},
+            "x": {"version": "2", "calls": {"c": took}},
+        }
+        head, _, row = dripping.table(found, 10).splitlines()
+        assert head == "| slow is | httpkit 1, `a` | httpkit 1, `b` | x 2, `c` |"
+        assert row == "| the body |" + " **1.0 s, `TimeoutError`** |" * 3
+
+    def test_the_page_has_a_place_for_the_table(self) -> None:
+        page = (dripping.ROOT / "docs" / "policies.md").read_text("utf-8")
+        assert "\n\nnew\n\n" in dripping.written(page, "new\n")
+        with pytest.raises(ValueError, match="measured: begin"):
+            dripping.written("nothing", "new")
