@@ -95,6 +95,7 @@ DEFAULT_REDIRECT_LIMIT = 30
 #: Bytes per read when `content` collects a body, and the default piece of `iter_lines`.
 CONTENT_CHUNK_SIZE = 64 * 1024
 ITER_CHUNK_SIZE = 512
+_LONGEST_REASON = 200
 
 _USUAL_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _NO_HOOKS: dict[str, list[HookType]] = {"response": []}
@@ -890,13 +891,17 @@ class Response:
         return HTTPError(f"{self.status_code} {kind}: {self._phrase()} for url: {url}", response=self)
 
     def _phrase(self) -> str:
+        """The reason phrase for people: the server's words, as far as they are printable and fit in a line."""
         reason: object = self.reason
         if isinstance(reason, bytes):
             try:
-                return reason.decode("utf-8")
+                text = reason.decode("utf-8")
             except UnicodeDecodeError:
-                return reason.decode("iso-8859-1")
-        return str(reason)
+                text = reason.decode("iso-8859-1")
+        else:
+            text = str(reason)
+        text = text[:_LONGEST_REASON]
+        return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")[:_LONGEST_REASON]
 
     def detach(self) -> tuple[socket.socket, bytes]:
         """Hand over the open socket of a 101 response, with the bytes that came right after its head.

@@ -197,7 +197,7 @@ def _seconds(name: str, limit: Any) -> float | None:
         seconds = math.nan
     if math.isnan(seconds):
         raise ValueError(
-            f"timeout: {name} is {limit!r}; give seconds as a number, a (connect, read) pair, or None"
+            f"timeout: {name} is {repr(limit)[:80]}; give seconds as a number, a (connect, read) pair, or None"
         )
     if seconds <= 0:
         raise ValueError(
