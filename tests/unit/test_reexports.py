@@ -429,6 +429,22 @@ def test_a_member_of_a_zip_archive_becomes_a_file_once(archive):
     assert _compat.extract_zipped_paths(f"{archive}/certifi/cacert.pem") == first
 
 
+def test_a_copy_takes_nothing_that_somebody_has_put_there(archive, tmp_path, monkeypatch):
+    """CVE-2026-25645."""
+    import os
+    import tempfile
+
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    (shared / "cacert.pem").write_bytes(b"of an attacker")
+    monkeypatch.setattr(tempfile, "tempdir", str(shared))
+    copy = _compat.extract_zipped_paths(f"{archive}/certifi/cacert.pem")
+    with open(copy, "rb") as file:
+        assert file.read() == b"certificates"
+    assert os.path.dirname(copy) == str(shared)
+    assert os.name == "nt" or os.stat(copy).st_mode & 0o077 == 0
+
+
 def test_a_member_is_extracted_again_when_the_copy_is_gone_or_the_archive_changed(archive, tmp_path):
     import os
 
