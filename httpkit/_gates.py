@@ -186,16 +186,23 @@ class _Connection:
         return getattr(self._adapter, name)
 
 
-def _origin(request: PreparedRequest) -> str:
-    """Scheme, host and port of *request* as text."""
+def _host_and_port(request: PreparedRequest) -> tuple[str, str, str]:
+    """Scheme, host and, where it is not the scheme's default, `:` and port of *request*."""
     url = request.url or ""
     try:
         scheme, host, port = urls.origin(url)
     except RequestException:
         # Of a scheme that has no host, such as that of a socket.
-        return "/".join(url.split("/", 3)[:3])
+        scheme, _, rest = url.partition("://")
+        return scheme, rest.partition("/")[0], ""
     host = f"[{host}]" if ":" in host else host
-    return f"{scheme}://{host}" if port is None else f"{scheme}://{host}:{port}"
+    return scheme, host, "" if port in (None, urls.DEFAULT_PORTS.get(scheme)) else f":{port}"
+
+
+def _origin(request: PreparedRequest) -> str:
+    """The origin of *request* as text (RFC 6454 §6.2)."""
+    scheme, host, port = _host_and_port(request)
+    return f"{scheme}://{host}{port}"
 
 
 def _breaker_key(breaker: Breaker, request: PreparedRequest) -> str:
@@ -205,8 +212,7 @@ def _breaker_key(breaker: Breaker, request: PreparedRequest) -> str:
 def _counted_by(limit: RateLimit, request: PreparedRequest) -> str:
     if callable(limit.key):
         return str(limit.key(request))
-    origin = _origin(request)
-    return origin if limit.key == "origin" else origin.rpartition("//")[2].rpartition(":")[0] or origin
+    return _origin(request) if limit.key == "origin" else _host_and_port(request)[1]
 
 
 def _limit_key(limit: RateLimit, request: PreparedRequest) -> str:

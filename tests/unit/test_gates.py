@@ -67,9 +67,9 @@ def test_it_opens_refuses_probes_and_closes() -> None:
     with pytest.raises(exceptions.CircuitOpen) as caught:
         world.call("https://user:secret@A.test/path?token=secret")
     error = caught.value
-    assert (error.origin, error.since, error.retry_after) == ("https://a.test:443", 10.0, 20.0)
+    assert (error.origin, error.since, error.retry_after) == ("https://a.test", 10.0, 20.0)
     assert error.request is not None
-    assert "https://a.test:443" in str(error)
+    assert "to https://a.test was not" in str(error)
     assert "20 s" in str(error)
     assert "secret" not in str(error)
     world.now += 20
@@ -138,6 +138,27 @@ def test_by_host_schemes_and_ports_are_counted_together() -> None:
 
 
 @pytest.mark.parametrize(
+    "url, origin",
+    [
+        ("https://a.test/", "https://a.test"),
+        ("https://A.test:443/", "https://a.test"),
+        ("http://a.test:8080/", "http://a.test:8080"),
+        ("http://[::1]:80/", "http://[::1]"),
+        ("http://[::1]:81/", "http://[::1]:81"),
+        ("http+unix://%2Frun%2Fa.sock/info", "http+unix://%2Frun%2Fa.sock"),
+        ("mock://somewhere/x", "mock://somewhere"),
+    ],
+)
+def test_the_name_of_an_origin_rfc6454_6_2(url: str, origin: str) -> None:
+    world = World(Breaker(1), RateLimit(100, per=1, key="host"))
+    world.answers = [500]
+    world.call(url)
+    with pytest.raises(exceptions.CircuitOpen) as caught:
+        world.call(url)
+    assert caught.value.origin == origin
+
+
+@pytest.mark.parametrize(
     "limit, timeout",
     [
         (RateLimit(1, per=10), Timeout(total=4)),
@@ -154,7 +175,7 @@ def test_who_would_wait_too_long_fails_at_once(limit: RateLimit, timeout: object
     ) as caught:
         world.call("https://user:secret@a.test/?token=secret", timeout=timeout)
     error = caught.value
-    assert (error.limit, error.key, error.wait) == (limit, "https://a.test:443", 10)
+    assert (error.limit, error.key, error.wait) == (limit, "https://a.test", 10)
     assert isinstance(error, exceptions.Timeout)
     assert "secret" not in str(error)
     assert (world.pauses, len(world.sent)) == ([], 1)
