@@ -7,6 +7,7 @@ The convention, for those who write pages:
 - A block fenced as ```output directly below one holds what it prints; `...` stands for anything.
 - A block that begins with `>>>` is a doctest.
 - ```python notest: reason   is not run. Few should be; they are counted below.
+- ```python needs: redis   is run where there is one, at `localhost:6379`.
 - Snippets call the real names, so that readers can run them too: `https://httpbin.org` (all of httpbin) and
   `https://api.example.com`, which here is the small API below. Both answer over http as well, and a reader's own
   machine is `http://localhost:8000`, which echoes.
@@ -20,7 +21,7 @@ import doctest
 import io
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,7 +29,7 @@ from typing import Any
 
 import pytest
 
-from tests.servers import Authority, Received, RecordingServer, Reply, UnixServer, wsgi
+from tests.servers import Authority, Received, RecordingServer, RedisServer, Reply, UnixServer, wsgi
 from tests.servers.guard import Network
 from tests.servers.http import slowly
 
@@ -60,6 +61,12 @@ class Block:
         _, mark, reason = self.info.partition(" notest")
         return reason.lstrip(": ") if mark else None
 
+    @property
+    def needs(self) -> str | None:
+        """What has to be there for the block to be run."""
+        _, mark, name = self.info.partition(" needs: ")
+        return name.strip() if mark else None
+
 
 def blocks(text: str) -> list[Block]:
     """The fenced blocks of a Markdown page, in order."""
@@ -73,12 +80,17 @@ def blocks(text: str) -> list[Block]:
     return found
 
 
-def run_page(name: str, text: str) -> None:
-    """Run the Python blocks of the page *text* in order; raises what they raise, or AssertionError for other output."""
+def run_page(name: str, text: str, there: Collection[str] = ()) -> None:
+    """Run the Python blocks of the page *text* in order, but for those that need what is not *there*.
+
+    Raises what they raise, or AssertionError for other output.
+    """
     namespace: dict[str, Any] = {"__name__": "__main__"}
     page = blocks(text)
     for block, below in zip(page, [*page, Block("", "", 0)][1:], strict=True):
         if block.language != "python" or block.not_run is not None:
+            continue
+        if block.needs is not None and block.needs not in there:
             continue
         if block.text.lstrip().startswith(">>>"):
             run_doctest(name, block, namespace)
@@ -207,8 +219,18 @@ def world(
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(PROJECT)))
 @pytest.mark.usefixtures("world")
-def test_the_snippets_do_what_the_page_says(page: Path) -> None:
-    run_page(str(page.relative_to(PROJECT)), page.read_text(encoding="utf-8"))
+def test_the_snippets_do_what_the_page_says(page: Path, dns: Network) -> None:
+    text = page.read_text(encoding="utf-8")
+    with contextlib.ExitStack() as stack:
+        there = {block.needs for block in blocks(text)} - {None}
+        assert there <= {"redis"}
+        if "redis" in there:
+            if RedisServer.missing():
+                there.clear()
+            else:
+                redis = stack.enter_context(RedisServer())
+                dns.routes["127.77.1.1", 6379] = redis.host, redis.port
+        run_page(str(page.relative_to(PROJECT)), text, there)
 
 
 def test_snippets_that_are_not_run_are_few_and_have_a_reason() -> None:
@@ -304,6 +326,13 @@ def test_a_right_page_passes() -> None:
         "```python\n>>> x + 1\n2\n>>> y = 5\n```\n```python\nassert y == 5\n```\n"
         "```python notest: needs a browser\nraise SystemExit\n```\n```json\nnot python\n```\n",
     )
+
+
+def test_what_needs_something_is_run_where_that_is_there() -> None:
+    page = "```python needs: redis\nraise LookupError\n```\n"
+    run_page("page", page)
+    with pytest.raises(LookupError):
+        run_page("page", page, {"redis"})
 
 
 def test_errors_in_a_snippet_point_at_the_line_of_the_page() -> None:

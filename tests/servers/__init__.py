@@ -16,6 +16,7 @@ HTTP
   `Reply.text(text)`, `Reply.redirect(location, status)`. A list or generator as body is sent chunked, piece by piece.
 - `UnixServer(path, handler)` is the same behind a Unix socket; `server.at("/x")` is its URL for `http+unix`.
 - `wsgi(app)` is a handler that lets a WSGI application answer.
+- `RedisServer()` is a real one, where the program is installed: `RedisServer.missing()` says what is not.
 - All servers: `url`, `url_as(name, path, userinfo)` (same server under another name), `host`, `port`, `authority`.
 
 TLS (fixture `ca`, an `Authority`)
@@ -70,6 +71,7 @@ from .backlog import full_backlog_listener
 from .http import Received, RecordingServer, Reply, echo, slowly
 from .proxies import ProxyServer, Socks5Server, SocksRequest
 from .raw import CLOSE, HALF_CLOSE, HANG, READ_HEAD, READ_REQUEST, RESET, Drip, RawServer
+from .redis import RedisServer
 from .tls import Authority, Issued
 from .unix import UnixServer
 from .wsgi import wsgi
@@ -91,6 +93,7 @@ __all__ = [
     "RawServer",
     "Received",
     "RecordingServer",
+    "RedisServer",
     "Reply",
     "Socks5Server",
     "SocksRequest",
