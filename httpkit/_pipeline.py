@@ -267,7 +267,9 @@ def _is_wanted(
     response: Response, request: PreparedRequest, target: str, steering: Steering, proxies: Any
 ) -> bool:
     """Whether the session wants *response*, a redirect to *target*, followed."""
-    policy = steering.redirects
+    policy: Any = steering.redirects
+    if not redirects.is_policy(policy):
+        return True
     redirects.check_policy(policy)
     if policy == "none":
         return False
@@ -278,6 +280,9 @@ def _is_wanted(
     except (InvalidSchema, InvalidURL):
         # Said when it is followed.
         return True
+    except BaseException:
+        response.close()
+        raise
 
 
 def next_request(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any, Literal, Union
 
 from ._message import bodies, fields, grammar, urls
 from .exceptions import InvalidSchema, InvalidURL, RequestException, TooManyRedirects
@@ -27,6 +27,7 @@ __all__ = [
     "drop_referer",
     "drop_spent_credentials",
     "is_followed",
+    "is_policy",
     "limit_passed",
     "loop_found",
     "next_method",
@@ -48,7 +49,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 MOST_REPEATS = 5
 
 #: What `Session.redirects` may be.
-RedirectPolicy = Union[str, Callable[[Response, PreparedRequest], bool]]
+RedirectPolicy = Union[Literal["all", "same-origin", "none"], Callable[[Response, PreparedRequest], object]]
 _POLICIES = ("all", "same-origin", "none")
 
 
@@ -269,6 +270,13 @@ def check_policy(policy: Any) -> None:
             f"redirects is {type(policy).__name__}: give one of {', '.join(map(repr, _POLICIES))}, "
             "or a callable(response, next_request) that says whether to follow"
         )
+
+
+def is_policy(given: object) -> bool:
+    """False for what is a subclass's own affair: programs written for requests have had attributes called `redirects`
+    that count or collect them.
+    """
+    return given is None or isinstance(given, (str, bool)) or callable(given)
 
 
 def is_followed(policy: str, old_url: str, new_url: str) -> bool:

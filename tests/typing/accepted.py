@@ -12,6 +12,7 @@ from httpkit.adapters import BaseAdapter, HTTPAdapter
 from httpkit.adapters import Retry as Urllib3Retry
 from httpkit.auth import AuthBase, HTTPBasicAuth, HTTPDigestAuth
 from httpkit.cookies import RequestsCookieJar
+from httpkit.redirects import SecretFields
 from httpkit.retries import Attempt
 from httpkit.structures import CaseInsensitiveDict
 from httpkit.timeouts import Timeout
@@ -207,3 +208,20 @@ def own_classes() -> None:
     session.mount("canned://", CannedAdapter())
     session.hooks["response"] = [KeyAuth("key").look]
     httpkit.get("https://example.test/", auth=KeyAuth("key"), hooks={"response": KeyAuth("key").look})
+
+
+def origins_and_environment(sign: Callable[[PreparedRequest], PreparedRequest]) -> None:
+    def agree(response: Response, following: PreparedRequest) -> bool:
+        return response.status_code == 302 and following.method == "GET"
+
+    secret = SecretFields(also=["X-Session-Id"], may_cross=("Idempotency-Key",))
+    session = Session(redirects="same-origin", secret_fields=secret, trust_env={"proxies", "ca"})
+    session.redirects = agree
+    session.redirects = "none"
+    session.auth = {"https://api.example.test": ("user", "password"), "http://localhost:8000": sign}
+    session.auth = ("user", "password")
+    session.trust_env = False
+    httpkit.get("https://example.test/", trust_env=["netrc"])
+    for setting in session.explain("https://example.test/", timeout=3):
+        assert_type(setting.source, str)
+    assert_type(session.explain("https://example.test/", "POST")["proxy"].note, str)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpkit
 from httpkit.adapters import HTTPAdapter
 from httpkit.auth import AuthBase, HTTPBasicAuth
+from httpkit.redirects import SecretFields
 from httpkit.retries import Retry
 from httpkit.structures import CaseInsensitiveDict
 from httpkit.timeouts import Timeout
@@ -38,6 +39,11 @@ Retry(3, 0.5)  # error: the others have names
 Retry().attempts = 3  # error: it is a value
 httpkit.Session(retry="3")  # error: a policy or a number
 httpkit.post("https://example.test/", data=lambda: 3)  # error: a number is no body
+
+session.redirects = "sometimes"  # error: all, same-origin, none, or a callable
+session.auth = {"https://a.test": "password"}  # error: each origin has an auth
+session.trust_env = 1.5  # error: yes, no, or names
+SecretFields(also=3)  # error: names of fields
 
 fields: CaseInsensitiveDict[str] = CaseInsensitiveDict()
 fields[3] = "x"  # error: names are text

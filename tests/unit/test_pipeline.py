@@ -261,7 +261,21 @@ class TestPolicies:
         with pytest.raises(InvalidURL):
             self.effects(policy, "http://[")
 
-    @pytest.mark.parametrize("policy", ["some", None])
+    @pytest.mark.parametrize("own", [0, 7, [], {}, 1.5], ids=str)
+    def test_what_a_subclass_keeps_under_that_name_is_its_own(self, own: Any) -> None:
+        assert [type(effect) for effect in self.effects(own, "http://other.test/")] == [Drain, Hop]
+
+    def test_a_callable_that_fails_leaves_nothing_open(self) -> None:
+        def fail(response: Response, following: PreparedRequest) -> bool:
+            seen.append(response)
+            raise KeyError("mine")
+
+        seen: list[Response] = []
+        with pytest.raises(KeyError, match="mine"):
+            self.effects(fail, "/x")
+        assert seen[0].raw.closed
+
+    @pytest.mark.parametrize("policy", ["some", None, True])
     def test_one_that_is_none_is_an_error(self, policy: Any) -> None:
         with pytest.raises((ValueError, TypeError), match="redirects"):
             self.effects(policy, "/x")
