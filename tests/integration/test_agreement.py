@@ -159,7 +159,6 @@ CALLS: dict[str, Call] = {
     "auth pair": lambda lib, s, url: s.get(url, auth=("user", "pass")),
     "auth beyond ascii": lambda lib, s, url: s.get(url, auth=("ü", "ä")),
     "auth class": lambda lib, s, url: s.get(url, auth=lib.auth.HTTPBasicAuth("user", "pass")),
-    "auth of a proxy": lambda lib, s, url: s.get(url, auth=lib.auth.HTTPProxyAuth("user", "pass")),
     "auth callable": lambda lib, s, url: s.post(url, data="body", auth=adding_auth),
     "auth of the session": lambda lib, s, url: with_session(s, auth=("a", "b")).get(url),
     "auth in the url": lambda lib, s, url: s.get(url.replace("://", "://us%40er:p%3Aw@")),
@@ -349,6 +348,12 @@ DIFFERENCES: dict[str, tuple[Call, Callable[[Any], Any], Any, Any]] = {
         lambda sent: [name for name in ("content-length", "transfer-encoding") if name in sent[0]],
         ["content-length"],
         ["transfer-encoding"],
+    ),
+    "auth of a proxy is for a proxy": (
+        lambda lib, s, url: s.get(url, auth=lib.auth.HTTPProxyAuth("user", "pass")),
+        lambda sent: sent[0].get("proxy-authorization"),
+        None,
+        ["Basic dXNlcjpwYXNz"],
     ),
     "an empty query stays": (
         lambda lib, s, url: s.get(url + "/a?"),

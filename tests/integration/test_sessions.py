@@ -87,8 +87,11 @@ class TestDefaults:
     def test_a_proxy_handler_as_auth_speaks_to_the_proxy(
         self, server: RecordingServer, session: httpkit.Session
     ) -> None:
-        session.get(server.url, auth=httpkit.auth.HTTPProxyAuth("user", "pass"))
-        assert server.last.getlist("proxy-authorization") == ["Basic dXNlcjpwYXNz"]
+        with ProxyServer({"a.test": server}) as proxy:
+            auth = httpkit.auth.HTTPProxyAuth("user", "pass")
+            session.get("http://a.test/", auth=auth, proxies={"http": proxy.url})
+            session.close()
+            assert proxy.last.getlist("proxy-authorization") == ["Basic dXNlcjpwYXNz"]
         assert server.last.getlist("authorization") == []
 
     def test_connections_are_kept_between_calls(
