@@ -189,6 +189,10 @@ class _Errand(Generic[T]):
     def is_done(self) -> bool:
         return self._done.is_set()
 
+    @property
+    def is_awaited(self) -> bool:
+        return self._waiting > 0
+
     def join(self) -> None:
         with self._lock:
             self._waiting += 1
@@ -228,8 +232,9 @@ class _Errands:
         self._lock = threading.Lock()
         self._running: dict[Hashable, _Errand[Any]] = {}
 
-    def running(self) -> int:
-        return len(self._running)
+    def abandoned(self) -> int:
+        """How many run that nobody waits for."""
+        return sum(not errand.is_awaited for errand in list(self._running.values()))
 
     def begin(
         self, key: Hashable, deed: Callable[[], T], discard: Callable[[T], object] | None
@@ -240,7 +245,7 @@ class _Errands:
             if errand is not None and not errand.is_done:
                 errand.join()
                 return errand
-            if len(self._running) >= _MOST_ABANDONED:
+            if len(self._running) >= _MOST_ABANDONED <= self.abandoned():
                 return None
             errand = _Errand(deed, discard)
             errand.join()
@@ -283,9 +288,7 @@ def in_time(
     """
     errand = errands.begin(object() if key is None else key, deed, discard)
     if errand is None:
-        raise TimeoutError(
-            f"{errands.running()} earlier waits of this kind still hang; not one more is begun"
-        )
+        raise TimeoutError(f"{errands.abandoned()} earlier lookups still hang; not one more is begun")
     value, error = errand.outcome(limit)
     if error is None:
         return cast(T, value)

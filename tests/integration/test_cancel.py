@@ -156,6 +156,18 @@ def test_a_body_that_was_read_is_left_alone(
     assert server.connections == 1
 
 
+def test_a_connection_that_comes_back_all_the_same_is_not_kept(
+    session: httpkit.Session, serve_raw: ServeRaw
+) -> None:
+    server = serve_raw([READ_REQUEST, SIZED, HANG])
+    with session.get(server.url, stream=True) as response:
+        lease = response.raw._reader.lease
+        lease.cancel()
+        lease.give_back(reusable=True)
+        assert lease.connection.sock is None
+        lease.cancel()
+
+
 def test_one_without_a_body_too() -> None:
     httpkit.Response().cancel()
 

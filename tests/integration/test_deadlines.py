@@ -126,6 +126,14 @@ class TestEachPhase:
         with ends_at_one(phase):
             session.get(server.url, timeout=ONE)
 
+    @pytest.mark.parametrize(("said", "phase"), [(b"", "head"), (HEAD, "body"), (CHUNKED, "body")])
+    def test_one_that_falls_silent(
+        self, serve_raw: ServeRaw, session: httpkit.Session, said: bytes, phase: str
+    ) -> None:
+        server = serve_raw([READ_REQUEST, said, HANG])
+        with ends_at_one(phase):
+            session.get(server.url, timeout=ONE)
+
     def test_one_that_drips_over_tls(
         self, serve_raw: ServeRaw, session: httpkit.Session, tls_context: Any, ca_file: str
     ) -> None:
@@ -258,6 +266,11 @@ class TestEachPhase:
             body = (bytes(65536) for _ in range(size // 65536))
         with contextlib.closing(body) if kind == "file" else contextlib.nullcontext(), ends_at_one("send"):
             session.post(server.url, data=body, timeout=ONE, verify=ca_file)
+
+    def test_a_reader_that_stops(self, serve_raw: ServeRaw, session: httpkit.Session) -> None:
+        server = serve_raw([READ_HEAD, lambda peer: peer.stopping.wait(10)])
+        with ends_at_one("send"):
+            session.post(server.url, data=bytes(64 * 1024 * 1024), timeout=ONE)
 
     def test_a_resolver_that_hangs(self, session: httpkit.Session, monkeypatch: pytest.MonkeyPatch) -> None:
         over = threading.Event()
