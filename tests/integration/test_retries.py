@@ -826,6 +826,21 @@ class TestWithOthers:
                 assert session.get(url, verify=ca_file, proxies={"https": proxy.url}).text == "ok"
             assert len(proxy.tunnels) == 2
 
+    def test_answers_of_a_mocking_library(self, session: Session) -> None:
+        responses = pytest.importorskip("responses")
+        with (
+            responses.RequestsMock(target="httpkit.adapters.HTTPAdapter.send") as mock,
+            Retry.testing() as waits,
+        ):
+            mock.get("http://example.test/", status=503)
+            mock.get("http://example.test/", body=httpkit.ConnectionError("broken"))
+            mock.get("http://example.test/", json={"ok": True})
+            response = session.get("http://example.test/", retry=3)
+        assert response.json() == {"ok": True}
+        assert outcomes(response) == [503, "ConnectionError", 200]
+        assert [one.reused for one in response.attempts] == [None, None, None]
+        assert len(waits) == 2
+
     def test_a_session_keeps_its_policy_in_a_pickle(self, serve: Serve) -> None:
         server = serve([Reply(503), Reply()])
         with Session(retry=QUICK) as session:
