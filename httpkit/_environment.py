@@ -317,7 +317,9 @@ def place(url: str) -> tuple[str, str | None, int | None]:
         parsed = urls.parse(url)
     except (InvalidURL, MissingSchema):
         return url.partition(":")[0].strip().lower(), None, None
-    return parsed.scheme, parsed.hostname.lower() or None, parsed.effective_port
+    # What can be called is in lower case, but for a zone, whose case counts.
+    hostname = parsed.hostname if parsed.scheme in DEFAULT_PORTS else parsed.hostname.lower()
+    return parsed.scheme, hostname or None, parsed.effective_port
 
 
 # --- netrc

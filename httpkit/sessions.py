@@ -7,7 +7,6 @@ by overriding its methods. What a redirect may carry is decided in `redirects`, 
 
 from __future__ import annotations
 
-import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Mapping
@@ -41,7 +40,15 @@ from ._settings import (
 from ._wire import errors
 from .adapters import BaseAdapter, HTTPAdapter
 from .cookies import RequestsCookieJar, cookiejar_from_dict, extract_cookies_to_jar, merge_cookies
-from .exceptions import AddressNotAllowed, DeadlineExceeded, InvalidHeader, InvalidSchema, RequestException
+from .exceptions import (
+    AddressNotAllowed,
+    DeadlineExceeded,
+    InvalidHeader,
+    InvalidSchema,
+    InvalidURL,
+    MissingSchema,
+    RequestException,
+)
 from .hooks import default_hooks, dispatch_hook
 from .models import DEFAULT_REDIRECT_LIMIT, REDIRECT_STATI, PreparedRequest, Request, Response
 from .redirects import check_policy
@@ -113,9 +120,6 @@ preferred_clock = time.perf_counter
 
 #: Bytes of the body of a redirect, content codings removed.
 _MOST_DRAINED = 1_048_576
-
-_AUTHORITY = re.compile(r"^[^/?#\\\\]*")
-_PORT = re.compile(r":[0-9]*$")
 
 
 class SessionRedirectMixin:
@@ -516,9 +520,7 @@ class Session(SessionRedirectMixin):
         url: Any = request.url
         if type(url) is not str:
             url = url.decode("utf-8", "replace") if isinstance(url, bytes) else str(url)
-        if "@" in url and "@" in _authority(url.partition("://")[2]):
-            return None
-        return get_netrc_auth(url)
+        return None if "@" in url and _has_userinfo(url) else get_netrc_auth(url)
 
     def _cookies_for(self, request: Request) -> CookiesType:
         """The jar of the session with the cookies of the call; None, the usual case, when both are empty."""
@@ -920,6 +922,13 @@ def _hold_to(adapter: BaseAdapter, guard: AddressPolicy, request: PreparedReques
     adapter._hold_to(guard)
 
 
+def _has_userinfo(url: str) -> bool:
+    try:
+        return urls.parse(url).userinfo is not None
+    except (InvalidURL, MissingSchema):
+        return True  # as far as anybody knows; it is not called anyway
+
+
 def _serves(prefix: str, url: str) -> bool:
     """True when a mount at *prefix* serves *url*.
 
@@ -928,25 +937,16 @@ def _serves(prefix: str, url: str) -> bool:
     """
     if prefix.endswith("://") or "://" not in prefix:
         return url[: len(prefix)].lower() == prefix.lower()
-    scheme, host, path = _split(prefix)
-    url_scheme, url_host, url_path = _split(url)
-    if scheme != url_scheme or not (url_path or "/").startswith(path):
+    try:
+        mount, asked = urls.parse(prefix), urls.parse(url)
+    except (InvalidURL, MissingSchema):
         return False
-    if _PORT.search(host):
-        return host in (url_host, f"{url_host}:{urls.DEFAULT_PORTS.get(scheme)}")
-    return host == _PORT.sub("", url_host)
-
-
-def _split(url: str) -> tuple[str, str, str]:
-    """Scheme, host with its port, and the rest of a URL in lower case; userinfo is left out."""
-    scheme, _, rest = url.lower().partition("://")
-    authority = _authority(rest)
-    return scheme, authority.rpartition("@")[2], rest[len(authority) :]
-
-
-def _authority(rest: str) -> str:
-    """What of *rest*, the text after `://`, comes before the path."""
-    return cast("re.Match[str]", _AUTHORITY.match(rest)).group()
+    return (
+        mount.scheme == asked.scheme
+        and urls.same_host(mount, asked)
+        and mount.port in (None, asked.effective_port)
+        and asked.target.lower().startswith(mount.target.lower())
+    )
 
 
 def session() -> Session:

@@ -35,6 +35,7 @@ __all__ = [
     "redact",
     "requote_uri",
     "resolve",
+    "same_host",
     "same_origin",
     "suggest_scheme",
     "suggest_url",
@@ -225,6 +226,11 @@ def same_origin(a: str, b: str) -> bool:
     if not one.host or one.scheme != other.scheme or one.host != other.host:
         return False
     return one.port == other.port or one.effective_port == other.effective_port
+
+
+def same_host(a: URL, b: URL) -> bool:
+    """Whether both have the same host: without regard to case, but for the path of a Unix socket, which is none."""
+    return a.host == b.host or (a.scheme != "http+unix" and a.host.lower() == b.host.lower())
 
 
 def resolve(base: str, reference: str) -> str:

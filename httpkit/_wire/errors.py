@@ -15,8 +15,9 @@ import time
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Union
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
+from .._message import urls
 from .._message.secrets import hide_in_url
 from ..exceptions import (
     ChunkedEncodingError,
@@ -294,16 +295,13 @@ def _sentence(kind: Kind, chain: list[BaseException], request: Any, phase: str) 
 def _server(url: Any) -> str:
     """`host:port` of the request's URL, or the socket."""
     try:
-        parts = urlsplit(url.decode() if isinstance(url, bytes) else url or "")
-        if parts.scheme == "http+unix":
-            return _show(f"the socket {unquote(parts.netloc.rpartition('@')[2])}")
-        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+        parts = urls.parse(url.decode() if isinstance(url, bytes) else url or "")
     except ValueError:
         return "the server"
-    if not parts.hostname:
-        return "the server"
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return _show(f"{host}:{port}" if port else host)
+    if parts.scheme == "http+unix":
+        return _show(f"the socket {unquote(parts.authority)}")
+    host, port = parts.host.replace("%25", "%", 1), parts.effective_port
+    return _show(f"{host}:{port}" if host and port else host or "the server")
 
 
 def _proxy(chain: list[BaseException]) -> str:

@@ -1310,6 +1310,22 @@ def test_what_cookiejar_asks_of_a_request_is_answered() -> None:
     assert MockRequest(Asked("mailto:a@b")).host == ""
 
 
+@pytest.mark.parametrize(
+    "url, host",
+    [
+        ("http://user:pw@h.test:81/x", "h.test:81"),
+        ("http://H.test/", "h.test"),
+        ("http://good.test\\@evil.test/", ""),
+        ("http://evil.test#@good.test/", "evil.test"),
+        ("http://[::1]:81/", "[::1]:81"),
+        ("no URL", ""),
+    ],
+)
+def test_what_cookiejar_is_told_of_the_host_is_what_is_connected_to(url: str, host: str) -> None:
+    asked = MockRequest(Asked(url))
+    assert asked.get_host() == asked.host == asked.origin_req_host == host
+
+
 def test_what_cookiejar_asks_of_a_response_is_answered() -> None:
     message = answer("a=1", "b=2")._original_response.msg
     assert MockResponse(message).info() is message
