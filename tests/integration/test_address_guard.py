@@ -132,7 +132,7 @@ class TestPublic:
         class ReachedError(Exception):
             pass
 
-        def connect_to(address: Any, manner: Any) -> Any:
+        def connect_to(address: Any, *_: Any) -> Any:
             raise ReachedError(address[3])
 
         monkeypatch.setattr(addresses, "_connect_to", connect_to)

@@ -13,6 +13,7 @@ import pytest
 
 import httpkit
 from httpkit.adapters import HTTPAdapter
+from httpkit.cookies import RequestsCookieJar, RFC6265Policy
 from tests.servers._listener import ServerThread
 
 THREADS = 12
@@ -117,6 +118,7 @@ def test_threads_do_not_disturb_each_other(mirror: Mirror, size: int, block: boo
     """Reading, streaming, leaving half-way and posting, mixed."""
     expected: list[str] = []
     with httpkit.Session() as session:
+        session.cookies = RequestsCookieJar(RFC6265Policy(max_cookies_per_domain=3000))
         session.mount("http://", HTTPAdapter(pool_maxsize=size, pool_block=block, pool_timeout=20))
 
         def work(number: int) -> None:

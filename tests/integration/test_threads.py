@@ -13,6 +13,7 @@ import pytest
 
 import httpkit
 from httpkit.auth import HTTPDigestAuth
+from httpkit.cookies import RequestsCookieJar, RFC6265Policy
 from tests.servers import Received, RecordingServer, Reply
 
 Serve = Callable[..., RecordingServer]
@@ -41,6 +42,7 @@ def mirror(request: Received) -> Reply:
 def test_bodies_are_not_crossed(serve: Serve) -> None:
     server = serve(mirror)
     with httpkit.Session() as session:
+        session.cookies = RequestsCookieJar(RFC6265Policy(max_cookies_per_domain=3000))
 
         def work(number: int) -> list[tuple[bytes, bytes]]:
             sent = [(f"/{number}-{turn}", bytes([number]) * (turn * 997)) for turn in range(25)]
