@@ -127,6 +127,8 @@ class Fallback:
         self._clock = clock
         self._memory = MemoryStore(clock=clock)
         self._failing_until: float | None = None
+        # What may be said next: one word, which is in one of two lists, so that of many threads one says it.
+        self._may_fail, self._may_return = ["failed"], list[str]()
 
     def update(self, key: str, change: Change[T]) -> T:
         """See `Store.update`. Raises nothing that *store* raises."""
@@ -142,8 +144,8 @@ class Fallback:
         return self._memory.update(key, change)
 
     def _failed(self, error: Exception) -> None:
-        known, self._failing_until = self._failing_until is not None, self._clock() + _PAUSE
-        if not known:
+        self._failing_until = self._clock() + _PAUSE
+        if _moved(self._may_fail, self._may_return):
             _log.warning(
                 "%s, the store of a session, failed with %s; until it works again, this process counts for itself",
                 type(self._store).__name__,
@@ -153,7 +155,17 @@ class Fallback:
     def _works(self) -> None:
         if self._failing_until is not None:
             self._failing_until = None
-            _log.info("%s, the store of a session, works again", type(self._store).__name__)
+            if _moved(self._may_return, self._may_fail):
+                _log.info("%s, the store of a session, works again", type(self._store).__name__)
+
+
+def _moved(source: list[str], target: list[str]) -> bool:
+    """Whether there was anything in *source* to be moved to *target*."""
+    try:
+        target.append(source.pop())
+    except IndexError:
+        return False
+    return True
 
 
 def dependable(given: Store | None) -> Store:

@@ -212,3 +212,18 @@ def test_each_failure_after_it_worked_is_logged(caplog: pytest.LogCaptureFixture
         clock.now += 10
         store.update("a", count)
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
+
+
+def test_of_many_threads_one_tells_of_a_failure(caplog: pytest.LogCaptureFixture) -> None:
+    together = threading.Barrier(8)
+
+    class Slow:
+        def update(self, key: str, change: Change[T]) -> T:
+            together.wait(10)
+            raise OSError
+
+    store = Fallback(Slow())
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: store.update("a", count), range(8)))
+    assert sorted(answers) == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert len(caplog.records) == 1
