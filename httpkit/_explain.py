@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import _environment
+from ._gates import in_force
 from ._message import urls
 from ._proxies import applicable_key
 from ._settings import CallProxies, auth_of_origin, check_trust, merge_headers, merge_params, trusts
@@ -135,10 +136,10 @@ def explain(
             _DEFAULT if call.trust_env is True else _of_call(call, "trust_env"),
         ),
     ]
-    for name in ("allow_addresses", "breaker", "rate_limit"):
-        policy = getattr(session, name, None)
-        if policy is not None:
-            settings.append(Setting(name, _shown(repr(policy)), "session"))
+    guard = getattr(session, "allow_addresses", None)
+    if guard is not None:
+        settings.append(Setting("allow_addresses", _shown(repr(guard)), "session"))
+    settings += _gates(call, mount)
     return Explanation(method, _shown(urls.redact(call.url)), tuple(settings))
 
 
@@ -359,6 +360,17 @@ def _retry(call: _Call, mount: str) -> Setting:
     if getattr(legacy, "total", 0):
         return Setting("retry", _policy(legacy), mount, "urllib3's")
     return Setting("retry", _policy(own), "session" if own else _DEFAULT)
+
+
+def _gates(call: _Call, mount: str) -> list[Setting]:
+    """The breaker and the limit, where there are any."""
+    own = [getattr(call.session, name, None) for name in ("breaker", "rate_limit")]
+    found = []
+    for name, policy in zip(("breaker", "rate_limit"), in_force(call.adapter, *own), strict=True):
+        of_mount = getattr(call.adapter, f"_{name}", UNSET)
+        if policy is not None or of_mount is None:
+            found.append(Setting(name, _policy(policy), "session" if of_mount is UNSET else mount))
+    return found
 
 
 def _policy(policy: object) -> str:

@@ -15,8 +15,10 @@ from httpkit import _environment
 from httpkit._explain import Explanation, Setting
 from httpkit.adapters import HTTPAdapter
 from httpkit.auth import HTTPBearerAuth
+from httpkit.breakers import Breaker
 from httpkit.exceptions import InvalidSchema, InvalidURL
 from httpkit.models import PreparedRequest
+from httpkit.ratelimits import RateLimit
 from httpkit.retries import Retry
 from httpkit.sessions import Session
 from httpkit.timeouts import Timeout
@@ -318,6 +320,27 @@ class TestTheRest:
         value, said, _ = one("retry", own, **call)
         assert said == source
         assert (value == "none") is (source in ("default", "call"))
+
+    @pytest.mark.parametrize(
+        ("session", "mount", "found"),
+        [
+            ({}, {}, []),
+            ({"breaker": Breaker(3)}, {}, [("breaker", "session")]),
+            ({"breaker": Breaker(3)}, {"breaker": None}, [("breaker", "mount 'https://'")]),
+            (
+                {"breaker": Breaker(3)},
+                {"rate_limit": RateLimit(1, 1)},
+                [("breaker", "session"), ("rate_limit", "mount 'https://'")],
+            ),
+            ({"rate_limit": 5}, {}, []),
+        ],
+        ids=["none", "session", "none for the mount", "mount", "a subclass's own"],
+    )
+    def test_breakers_and_limits(self, session: Any, mount: Any, found: list[tuple[str, str]]) -> None:
+        own = session_with(**session)
+        own.mount("https://", HTTPAdapter(**mount))
+        shown = [(one.name, one.source) for one in own.explain(URL)]
+        assert [one for one in shown if one[0] in ("breaker", "rate_limit")] == found
 
     @pytest.mark.parametrize(
         ("session", "settings", "found"),
