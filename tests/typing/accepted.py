@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpkit
-from httpkit import Budget, PreparedRequest, Request, Response, Retry, Session
+from httpkit import Breaker, Budget, PreparedRequest, RateLimit, Request, Response, Retry, Session
 from httpkit.adapters import BaseAdapter, HTTPAdapter
 from httpkit.adapters import Retry as Urllib3Retry
 from httpkit.auth import AuthBase, HTTPBasicAuth, HTTPDigestAuth
 from httpkit.cookies import RequestsCookieJar
 from httpkit.redirects import SecretFields
 from httpkit.retries import Attempt
+from httpkit.stores import Change, MemoryStore
 from httpkit.structures import CaseInsensitiveDict
 from httpkit.timeouts import Timeout
 
 if TYPE_CHECKING:
     from typing_extensions import assert_type
+
+T = TypeVar("T")
 
 
 def functions() -> None:
@@ -117,6 +120,32 @@ def retries(opened: Callable[[], Iterator[bytes]]) -> None:
         httpkit.get("https://example.test/", retry=policy)
     except httpkit.RequestException as error:
         assert_type(error.attempts, tuple[Attempt, ...])
+
+
+class Kept:
+    """A store as programs write one."""
+
+    def update(self, key: str, change: Change[T]) -> T:
+        state, ttl, answer = change((1.0, 2), 3.5)
+        assert_type(state, "tuple[float, ...] | None")
+        assert_type(ttl, float)
+        return answer
+
+
+def limits() -> None:
+    limit = RateLimit(10, per=1, key=lambda request: str(request.url), max_wait=None)
+    breaker = Breaker(3, reset=5, statuses={503}, on=(httpkit.Timeout,))
+    with Session(breaker=breaker, rate_limit=limit, store=Kept()) as session:
+        session.rate_limit = session.breaker = None
+        session.store = MemoryStore(10)
+        session.mount("https://example.test", HTTPAdapter(breaker=None, rate_limit=limit))
+    assert_type(Kept().update("key", lambda state, now: (None, 0.0, "answer")), str)
+    try:
+        httpkit.get("https://example.test/")
+    except httpkit.CircuitOpen as error:
+        assert_type(error.retry_after, float)
+    except httpkit.RateLimitExceeded as error:
+        assert_type(error.wait, float)
 
 
 def timeouts() -> None:

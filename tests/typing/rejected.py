@@ -38,6 +38,11 @@ Retry("3")  # error: a number of tries
 Retry(3, 0.5)  # error: the others have names
 Retry().attempts = 3  # error: it is a value
 httpkit.Session(retry="3")  # error: a policy or a number
+httpkit.Session(breaker=3)  # error: a policy
+httpkit.Session(rate_limit="10/s")  # error: a policy
+httpkit.Session(store={})  # error: its update is another
+httpkit.RateLimit(10)  # error: in which time
+httpkit.Breaker(3, 30, {503})  # error: the others have names
 httpkit.post("https://example.test/", data=lambda: 3)  # error: a number is no body
 
 session.redirects = "sometimes"  # error: all, same-origin, none, or a callable
