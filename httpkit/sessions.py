@@ -543,7 +543,7 @@ class Session(SessionRedirectMixin):
         cookies: CookiesType = None,
         files: FilesType = None,
         auth: AuthType = None,
-        timeout: TimeoutType | Unset = UNSET,
+        timeout: TimeoutType | Timeout | Unset = UNSET,
         allow_redirects: bool = True,
         proxies: ProxiesType = None,
         hooks: HooksInput = None,

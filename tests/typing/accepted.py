@@ -152,6 +152,15 @@ def timeouts() -> None:
     limit = Timeout(connect=3, read=None)
     assert_type(limit.connect, "float | None")
     httpkit.get("https://example.test/", timeout=limit)
+    with httpkit.Session(timeout=Timeout(total=5)) as session:
+        session.request("GET", "https://example.test/", timeout=Timeout(1, 2, 3, 4))
+        session.timeout = Timeout(total=3)
+        session.get("https://example.test/").cancel()
+    try:
+        httpkit.get("https://example.test/")
+    except httpkit.DeadlineExceeded as error:
+        assert_type(error.total, float)
+        assert_type(error.phase, str)
     httpkit.get("https://example.test/", timeout=3.5)
     httpkit.get("https://example.test/", timeout=(3, 5))
     httpkit.get("https://example.test/", timeout=None)
