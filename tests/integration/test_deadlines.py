@@ -62,7 +62,7 @@ def session() -> Iterator[httpkit.Session]:
 
 
 @contextlib.contextmanager
-def lasts(seconds: float = 1.0, slack: float = 0.5, before: float = 0.05) -> Iterator[None]:
+def lasts(seconds: float = 1.0, slack: float = 0.8, before: float = 0.05) -> Iterator[None]:
     """What happens inside takes *seconds*, and no more than *slack* beyond; *before* may have passed already."""
     began = time.monotonic()
     yield
@@ -78,7 +78,7 @@ def ends_at_one(phase: str, before: float = 0.05) -> Iterator[None]:
     error = caught.value
     assert error.phase == phase
     assert error.total == 1
-    assert 0.9 <= sum(error.spent.values()) <= 1.5
+    assert 0.9 <= sum(error.spent.values()) <= 1.8
     assert error.request is not None
     assert "1 s that the call was given (total)" in str(error)
     assert len(str(error)) < 500
@@ -339,9 +339,9 @@ class TestStreams:
 
     def test_the_time_of_the_program_counts(self, serve_raw: ServeRaw, session: httpkit.Session) -> None:
         server = serve_raw([READ_REQUEST, HEAD + b"b" * 1000, HANG])
-        with session.get(server.url, timeout=Timeout(total=0.05), stream=True) as response:
+        with session.get(server.url, timeout=Timeout(total=0.5), stream=True) as response:
             response.raw.read(1)
-            time.sleep(0.1)
+            time.sleep(0.6)
             # What has arrived with the head is there already.
             assert len(response.content) == 999
 
@@ -423,9 +423,10 @@ class TestWhoseLimit:
         self, serve: Serve, session: httpkit.Session
     ) -> None:
         server = serve()
-        for timeout in (Timeout(total=0.5), Timeout(total=0.5), None, 5):
+        assert session.get(server.url, timeout=ONE).ok
+        time.sleep(1.1)
+        for timeout in (None, 5, ONE):
             assert session.get(server.url, timeout=timeout).ok
-            time.sleep(0.3)
         assert server.connections == 1
 
 
@@ -482,12 +483,12 @@ class TestConnectLimit:
         server = serve_raw([HANG])
 
         def slow(*_: Any) -> list[Any]:
-            time.sleep(0.2)
+            time.sleep(0.5)
             return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (server.host, server.port))]
 
         monkeypatch.setattr(socket, "getaddrinfo", slow)
-        with lasts(0.3, slack=0.18), pytest.raises(ConnectTimeout):
-            session.get("https://slow.test/", timeout=(0.3, 9))
+        with lasts(0.6, slack=0.4), pytest.raises(ConnectTimeout):
+            session.get("https://slow.test/", timeout=(0.6, 9))
 
     def test_a_socks_proxy_that_drips(self, serve_raw: ServeRaw, session: httpkit.Session) -> None:
         pytest.importorskip("socks")
