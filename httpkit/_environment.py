@@ -409,18 +409,25 @@ def _exposed(path: str, found: os.stat_result) -> str | None:
         return None
     if found.st_uid not in (user(), 0):
         return "it belongs to another user"
-    if not found.st_mode & (stat.S_IROTH | stat.S_IWOTH) or not _lets_others_in(os.path.dirname(path)):
+    if not found.st_mode & (stat.S_IROTH | stat.S_IWOTH) or not _is_reached_by_others(path):
         return None
     if found.st_mode & stat.S_IWOTH:
         return "others may write it"
     return "others may read it" if found.st_uid == user() else None
 
 
-def _lets_others_in(directory: str) -> bool:
+def _is_reached_by_others(path: str) -> bool:
+    """False where a directory on the way to the file *path* keeps others out."""
+    directory = os.path.dirname(os.path.realpath(path))
     try:
-        return bool(os.stat(directory or ".").st_mode & stat.S_IXOTH)
+        while os.stat(directory).st_mode & stat.S_IXOTH:
+            above = os.path.dirname(directory)
+            if above == directory:
+                return True
+            directory = above
     except OSError:
         return True
+    return False
 
 
 @lru_cache(maxsize=8)

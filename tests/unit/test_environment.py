@@ -5,6 +5,7 @@ from __future__ import annotations
 import netrc
 import os
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -455,6 +456,7 @@ def test_an_empty_default_entry_is_none(netrc_file: Any) -> None:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty home directory, and no NETRC."""
     monkeypatch.delenv("NETRC")
+    tmp_path.chmod(0o700)
     for name in ("HOME", "USERPROFILE"):
         monkeypatch.setenv(name, str(tmp_path))
     return tmp_path
@@ -597,6 +599,7 @@ def test_only_a_regular_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
         pytest.param(1000, 0o666, 0o711, 1000, "others may write it", id="others may do both"),
         pytest.param(1000, 0o644, 0o750, 1000, None, id="in a home that is closed to others"),
         pytest.param(1000, 0o666, 0o700, 1000, None, id="in a home that is closed to all"),
+        pytest.param(1000, 0o644, 0o1777, 1000, "others may read it", id="where everybody may write"),
         pytest.param(1001, 0o600, 0o755, 1000, "it belongs to another user", id="somebody else's"),
         pytest.param(
             1001, 0o644, 0o700, 1000, "it belongs to another user", id="somebody else's, in a closed home"
@@ -620,33 +623,35 @@ def test_a_file_that_others_can_read_or_have_written_is_not_used(
 ) -> None:
     path = netrc_file(entry("user"))
     path.chmod(mode)
-    path.parent.chmod(directory)
     real = os.stat
 
     def stat_as(name: Any, *args: Any, **kwargs: Any) -> os.stat_result:
         found = real(name, *args, **kwargs)
-        return os.stat_result((*found[:4], owner, *found[5:10]), {"st_mtime_ns": found.st_mtime_ns})
+        permissions = found.st_mode
+        if stat.S_ISDIR(found.st_mode):
+            # The directory in question is the one above: every one on the way counts.
+            permissions = directory if Path(name) == path.parent.parent else 0o755
+        return os.stat_result(
+            (permissions, *found[1:4], owner, *found[5:10]), {"st_mtime_ns": found.st_mtime_ns}
+        )
 
-    try:
-        with monkeypatch.context() as context:
-            context.setattr(_environment.os, "stat", stat_as)
-            context.setattr(_environment.os, "geteuid", lambda: user)
-            if why is None:
-                assert get_netrc_auth(HTTP) == ("user", "x")
-                return
-            with pytest.warns(RequestsWarning, match=rf"netrc: '{path}' is not used, since {why}.*chmod 600"):
-                assert get_netrc_auth(HTTP) is None
-            with pytest.warns(RequestsWarning), pytest.raises(netrc.NetrcParseError, match=why):
-                get_netrc_auth(HTTP, raise_errors=True)
-    finally:
-        path.parent.chmod(0o755)
+    with monkeypatch.context() as context:
+        context.setattr(_environment.os, "stat", stat_as)
+        context.setattr(_environment.os, "geteuid", lambda: user)
+        if why is None:
+            assert get_netrc_auth(HTTP) == ("user", "x")
+            return
+        with pytest.warns(RequestsWarning, match=rf"netrc: '{path}' is not used, since {why}.*chmod 600"):
+            assert get_netrc_auth(HTTP) is None
+        with pytest.warns(RequestsWarning), pytest.raises(netrc.NetrcParseError, match=why):
+            get_netrc_auth(HTTP, raise_errors=True)
 
 
 @pytest.mark.skipif(not POSIX, reason="Windows has other permissions")
-def test_a_change_of_permissions_is_noticed(netrc_file: Any) -> None:
+def test_a_change_of_permissions_is_noticed(netrc_file: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_environment, "_is_reached_by_others", lambda path: True)
     path = netrc_file(entry("user"))
     settle(path)
-    path.parent.chmod(0o755)
     assert get_netrc_auth(HTTP) == ("user", "x")
     path.chmod(0o604)
     with pytest.warns(RequestsWarning, match="others may read it"):
@@ -656,8 +661,25 @@ def test_a_change_of_permissions_is_noticed(netrc_file: Any) -> None:
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="this Python takes such an entry for an error")
-def test_a_file_without_passwords_may_be_read_by_others(netrc_file: Any) -> None:
-    path = netrc_file("machine example.com login user")
-    path.chmod(0o644)
-    path.parent.chmod(0o755)
+def test_a_file_without_passwords_may_be_read_by_others(
+    netrc_file: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_environment, "_is_reached_by_others", lambda path: True)
+    netrc_file("machine example.com login user").chmod(0o644)
     assert get_netrc_auth(HTTP) == ("user", "")
+
+
+@pytest.mark.skipif(not POSIX, reason="Windows has other permissions")
+def test_a_link_leads_to_where_the_file_is(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    real = os.stat
+    monkeypatch.setattr(
+        _environment.os, "stat", lambda name, **kwargs: asked.append(str(name)) or real(name, **kwargs)
+    )
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "file").write_text(entry("user"), encoding="utf-8")
+    (home / ".netrc").symlink_to(tmp_path / "elsewhere" / "file")
+    assert get_netrc_auth(HTTP) == ("user", "x")
+    assert str(tmp_path / "elsewhere") in asked

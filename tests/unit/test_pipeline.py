@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import urllib3
+from hypothesis import given
+from hypothesis import strategies as st
 
 from httpkit import _pipeline
 from httpkit._pipeline import Drain, Hop, Read, RunHooks, Send, Sleep
@@ -24,7 +26,7 @@ from httpkit.exceptions import (
     TooManyRedirects,
 )
 from httpkit.models import PreparedRequest, Request, Response
-from httpkit.redirects import SecretFields
+from httpkit.redirects import SecretFields, should_strip_auth
 from httpkit.retries import Budget, Retry, Tokens
 from httpkit.sessions import SessionRedirectMixin
 
@@ -405,6 +407,22 @@ class TestCredentials:
         following = follow(armed(), (detour, 302), (URL, 302), ("/again", 302))
         assert following.url == URL + "again"
         assert carried(following) == set()
+
+    @given(
+        st.lists(
+            st.tuples(st.sampled_from([*HERE, *ELSEWHERE, URL]), st.sampled_from([301, 302, 303, 307, 308])),
+            max_size=6,
+        )
+    )
+    def test_they_stay_until_the_first_crossing_and_are_gone_after_it(
+        self, hops: list[tuple[str, int]]
+    ) -> None:
+        request, crossed = armed(), False
+        for hop in hops:
+            before = request.url or ""
+            request = follow(request, hop)
+            crossed = crossed or should_strip_auth(before, request.url or "")
+            assert carried(request) == (set() if crossed else ALL)
 
     def test_a_downgrade_is_another_origin(self) -> None:
         following = follow(armed("https://example.test/"), (URL, 302), ("https://example.test/", 302))
