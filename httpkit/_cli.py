@@ -138,7 +138,11 @@ def _add_call(group: Any) -> None:
     group.add_argument(
         "--proxy", metavar="URL", help="send through this proxy, whatever the environment says"
     )
-    group.add_argument("--cacert", metavar="FILE", help="verify certificates by this bundle or directory")
+    group.add_argument(
+        "--cacert",
+        metavar="FILE",
+        help="verify certificates by this bundle or directory, or by those of the 'system'",
+    )
     group.add_argument("-k", "--insecure", action="store_true", help="do not verify certificates")
 
 
@@ -195,7 +199,7 @@ def _prepare(
     method = options.request or ("GET" if body is None else "POST")
     proxies = {"http": options.proxy, "https": options.proxy} if options.proxy else {}
     verify = False if options.insecure else options.cacert
-    if verify and not os.path.exists(verify):
+    if verify and verify != "system" and not os.path.exists(verify):
         raise BadUsageError(f"--cacert {verify}: there is no such file or directory")
     request = Request(method, options.url, headers=headers, data=body, auth=_credentials(options.auth))
     try:

@@ -698,7 +698,9 @@ class HTTPSConnection(HTTPConnection, _HTTPSConnection):
 
     def _presented(self) -> Certificate | None:
         """The certificate that the server shows, by a second handshake with the same address; nothing is sent on it."""
-        if not isinstance(self._reached, tuple) or not isinstance(self.timeout, (int, float, type(None))):
+        limits: list[Any] = [_LOOK, self.timeout, self.waits and self.waits.running.remaining()]
+        limit = min(each for each in limits if isinstance(each, (int, float)))
+        if not isinstance(self._reached, tuple) or limit <= 0:
             return None
         from . import certificates
 
@@ -709,7 +711,6 @@ class HTTPSConnection(HTTPConnection, _HTTPSConnection):
             ssl_maximum_version=self.ssl_maximum_version,
         )
         name = (self.server_hostname or self.host).rstrip(".")
-        limit = _LOOK if self.timeout is None else min(_LOOK, self.timeout)
         der = tls.presented(self._reached, name, settings, limit)
         return certificates.read(der) if der else None
 

@@ -15,6 +15,7 @@ import os
 import socket
 import ssl
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -326,13 +327,15 @@ def check_pins(pins: tuple[str, ...], der: bytes | None, peer: str) -> None:
 def presented(address: Any, name: str, settings: Settings, timeout: float) -> bytes | None:
     """The certificate, in DER, of the server *name* at the socket *address*, for people to read: it is not verified.
 
-    Nothing is sent but a handshake. None when that fails, or takes more than *timeout* seconds at any step.
+    Nothing is sent but a handshake. None when that fails, or takes more than *timeout* seconds.
     """
     family = socket.AF_INET6 if len(address) == 4 else socket.AF_INET
+    ends = time.monotonic() + timeout
     try:
         with socket.socket(family, socket.SOCK_STREAM) as plain:
             plain.settimeout(timeout)
             plain.connect(address)
+            plain.settimeout(max(0.001, ends - time.monotonic()))
             with shared_context(settings).wrap_socket(plain, server_hostname=name) as secure:
                 return secure.getpeercert(binary_form=True)
     except (OSError, ValueError):

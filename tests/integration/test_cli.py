@@ -171,6 +171,19 @@ def test_certificates_are_verified(
     assert main([https_server.url, "--cacert", ca.file]) == 0
 
 
+def test_certificates_are_verified_by_those_of_the_system(
+    https_server: RecordingServer, ca: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("truststore")
+    if sys.platform in ("win32", "darwin"):
+        pytest.skip("the trust store of this system is not ours to change")
+    from httpkit._wire import tls
+
+    monkeypatch.setenv("SSL_CERT_FILE", ca.file)
+    monkeypatch.setattr(tls, "_contexts", type(tls._contexts)())
+    assert main([https_server.url, "--cacert", "system"]) == 0
+
+
 def test_certificates_are_not_verified_when_told_so(https_server: RecordingServer, project: Path) -> None:
     done = run(https_server.url, "-k", project=project)
     assert (done.returncode, done.stderr) == (0, b"")

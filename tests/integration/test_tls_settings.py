@@ -363,6 +363,25 @@ class TestWhatAFailureSays:
         with pytest.raises(SSLError, match=r"certificate has expired\. Its operator"):
             get(make(), serve(tls=ca.server_context("localhost", expired=True)), verify=ca.file)
 
+    def test_has_no_more_time_to_look_than_the_call(
+        self, serve: Serve, ca: Authority, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        given: list[float] = []
+        monkeypatch.setattr(wire_tls, "presented", lambda *all_: given.append(all_[-1]))
+        server = serve(tls=ca.server_context("localhost", expired=True))
+        with httpkit.Session() as session:
+            session.verify = ca.file
+            for timeout in (httpkit.timeouts.Timeout(total=1.5), 1.0, 60):
+                with pytest.raises(SSLError, match="expired"):
+                    session.get(server.url_as("localhost", "/"), timeout=timeout)
+        assert 0 < given[0] < 1.5
+        assert given[1:] == [1.0, 2.0]
+
+    def test_does_not_look_for_long(self, serve_raw: Callable[..., Any]) -> None:
+        server = serve_raw(lambda peer: peer.hang())
+        address = (server.host, server.port)
+        assert wire_tls.presented(address, "localhost", wire_tls.Settings(verifies=False), 0.05) is None
+
     def test_does_not_look_through_a_proxy(
         self, make: Make, serve: Serve, ca: Authority, monkeypatch: pytest.MonkeyPatch
     ) -> None:
