@@ -68,6 +68,10 @@ _Environ = type(os.environ)
 _encode = lru_cache(maxsize=128)(os.environ.encodekey)
 
 
+_BUNDLES = _encode("REQUESTS_CA_BUNDLE"), _encode("CURL_CA_BUNDLE")
+_NETRC, _STORED_HOME = _encode("NETRC"), _encode(_HOME)
+
+
 def _stored() -> Mapping[Any, Any] | None:
     """The dict in which `os.environ` keeps its variables, encoded; None where something else took its place.
 
@@ -84,6 +88,14 @@ def _read(name: str) -> str | None:
         return os.environ.get(name)
     value = stored.get(_encode(name))
     return None if value is None else os.environ.decodevalue(value)
+
+
+def _are_unset(*encoded: Any) -> bool:
+    """True when none of the variables is set, by their names as the environment stores them. It is quick, and may say
+    False where it does not know.
+    """
+    stored = _stored()
+    return stored is not None and stored.keys().isdisjoint(encoded)
 
 
 def variable(*names: str) -> str | None:
@@ -103,6 +115,8 @@ class EnvironmentBundle(str):
 
 def ca_bundle() -> EnvironmentBundle | None:
     """The file or directory of certificates that the environment asks to verify with, or None."""
+    if _are_unset(*_BUNDLES):
+        return None
     named = variable("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
     return None if named is None else EnvironmentBundle(named)
 
@@ -366,17 +380,24 @@ def netrc_source() -> str | None:
 
 
 def _netrc_path() -> str | None:
-    for path in _netrc_locations(_read("NETRC"), _read(_HOME), NETRC_FILES):
+    stored = _stored()
+    if stored is None:
+        places = _netrc_locations(os.environ.get("NETRC"), os.environ.get(_HOME), NETRC_FILES)
+    else:
+        places = _netrc_locations(stored.get(_NETRC), stored.get(_STORED_HOME), NETRC_FILES)
+    for path in places:
         if os.access(path, os.F_OK):  # half the price of a stat that fails
             return path
     return None
 
 
 @lru_cache(maxsize=16)
-def _netrc_locations(netrc: str | None, home: str | None, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Where netrc files may lie. *home* is what `~` depends on; it is here so that a change of it is seen."""
+def _netrc_locations(netrc: Any, home: Any, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Where netrc files may lie. *netrc* is what NETRC says, and *home* what `~` depends on, as text or as the
+    environment stores it; *home* is here so that a change of it is seen.
+    """
     if netrc is not None:
-        return (os.path.expanduser(netrc),)
+        return (os.path.expanduser(os.fsdecode(netrc)),)
     return tuple(os.path.join(os.path.expanduser("~"), name) for name in names)
 
 
