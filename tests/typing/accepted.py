@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -246,6 +247,22 @@ def own_classes() -> None:
     session.mount("canned://", CannedAdapter())
     session.hooks["response"] = [KeyAuth("key").look]
     httpkit.get("https://example.test/", auth=KeyAuth("key"), hooks={"response": KeyAuth("key").look})
+
+
+def tls_files_and_commands(response: Response, request: PreparedRequest) -> None:
+    tls = httpkit.TLS(
+        verify="system",
+        cert=("a.pem", "a.key", "password"),
+        minimum_version="1.3",
+        pins=["00" * 32],
+        server_name="a.test",
+    )
+    session = Session(tls=dataclasses.replace(tls, verify=Path("ca.pem"), pins="00" * 32))
+    session.mount("https://a.test", HTTPAdapter(tls=tls))
+    session.verify = "system"
+    assert_type(response.save("folder"), Path)
+    assert_type(response.save(Path("folder"), filename="a.txt", overwrite=True), Path)
+    assert_type(request.to_curl(secrets=True), str)
 
 
 def origins_and_environment(sign: Callable[[PreparedRequest], PreparedRequest]) -> None:

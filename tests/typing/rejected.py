@@ -45,6 +45,12 @@ httpkit.RateLimit(10)  # error: in which time
 httpkit.Breaker(3, 30, {503})  # error: the others have names
 httpkit.post("https://example.test/", data=lambda: 3)  # error: a number is no body
 
+httpkit.TLS("ca.pem")  # error: settings have names
+httpkit.TLS(ciphers=3)  # error: a list in text
+httpkit.TLS().verify = False  # error: it is a value
+httpkit.Session(tls={"verify": False})  # error: a TLS
+httpkit.Response().save("folder", "a.txt")  # error: the others have names
+
 session.redirects = "sometimes"  # error: all, same-origin, none, or a callable
 session.auth = {"https://a.test": "password"}  # error: each origin has an auth
 session.trust_env = 1.5  # error: yes, no, or names
