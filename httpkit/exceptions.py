@@ -228,7 +228,17 @@ class CircuitOpen(ConnectionError):
 
 
 class Timeout(RequestException, TimeoutError):
-    """The time that the call was given is over. Catches `ConnectTimeout` and `ReadTimeout`."""
+    """The time that the call was given is over. Catches `ConnectTimeout` and `ReadTimeout`.
+
+    The limits that a call is given are `httpkit.timeouts.Timeout`: requests gave this name to the error.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if not kwargs.keys().isdisjoint(("connect", "read", "total", "pool")):
+            raise TypeError(
+                "httpkit.Timeout is an error that is raised; limits for a call are made by httpkit.timeouts.Timeout"
+            )
+        super().__init__(*args, **kwargs)
 
 
 class ConnectTimeout(ConnectionError, Timeout):

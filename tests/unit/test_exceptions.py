@@ -199,3 +199,10 @@ class TestJSONDecodeError:
     def test_one_except_clause_catches_the_standard_librarys_error_too(self) -> None:
         with pytest.raises(json.JSONDecodeError):
             raise self.error()
+
+
+@pytest.mark.parametrize("limits", [{"total": 1}, {"connect": 1, "read": 2}, {"pool": 1}], ids=str)
+def test_who_takes_the_error_for_the_limits_is_told(limits: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match=r"httpkit\.timeouts\.Timeout"):
+        exceptions.Timeout(**limits)
+    assert exceptions.ReadTimeout("x", request=None).args == ("x",)
