@@ -378,6 +378,8 @@ class HTTPAdapter(BaseAdapter):
         if self._route is not None:
             pools.lead(manager, self._route)
         if self._tls is not None:
+            if getattr(manager, "connection_pool_kw", _NOTHING).get("ssl_context") is not None:
+                raise ValueError(_CONTEXT_OR_TLS)
             pools.secure(manager, self._tls)
 
     def _hold_to(self, guard: AddressPolicy | None, instead_of: AddressPolicy | None = None) -> None:
@@ -835,6 +837,9 @@ def _rewound(request: PreparedRequest) -> bool:
     return True
 
 
+_CONTEXT_OR_TLS = (
+    "tls= and ssl_context= exclude each other: a context has its own versions, trust and ciphers"
+)
 #: What a TLS says by itself, by the names of the adapter's settings.
 _IN_TLS = {
     "ssl_minimum_version": "minimum_version",
@@ -850,9 +855,7 @@ def _tls_settings(wanted: object, given: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(wanted, TLS):
         raise TypeError(f"tls: give a TLS, such as TLS(minimum_version='1.3'), not {type(wanted).__name__}")
     if given.get("ssl_context") is not None:
-        raise ValueError(
-            "tls= and ssl_context= exclude each other: a context has its own versions, trust and ciphers"
-        )
+        raise ValueError(_CONTEXT_OR_TLS)
     settings = {name: getattr(wanted, of_tls) for name, of_tls in _IN_TLS.items()}
     for name, value in settings.items():
         if value is not None and given.get(name) is not None:

@@ -136,6 +136,15 @@ class TestAdapters:
         with pytest.raises(TypeError, match=r"tls: give a TLS, .* not dict"):
             HTTPAdapter(tls={"verify": False})  # type: ignore[arg-type]
 
+    def test_so_is_a_context_that_a_subclass_brings(self) -> None:
+        class Own(HTTPAdapter):
+            def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+                super().init_poolmanager(*args, ssl_context=ssl.create_default_context(), **kwargs)
+
+        Own()
+        with pytest.raises(ValueError, match="ssl_context"):
+            Own(tls=TLS(minimum_version="1.3"))
+
     def test_pools_of_another_make_are_told_apart(self) -> None:
         import urllib3
 
