@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import pickle
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -155,14 +156,30 @@ def test_a_call_whose_turn_is_beyond_its_deadline_fails_at_once(server: Recordin
 
 
 def test_waiting_counts_against_the_deadline(serve: Serve) -> None:
-    server = serve()
-    with httpkit.Session(rate_limit=RateLimit(1, per=0.3)) as session:
+    release = threading.Event()
+
+    def hang(request: Received) -> Reply:
+        release.wait(20)
+        return Reply()
+
+    server = serve([Reply(), hang])
+    with httpkit.Session(rate_limit=RateLimit(1, per=1)) as session:
         session.get(server.url)
-        session.get(server.url, timeout=Timeout(total=30))
-        response = session.get(server.url, timeout=Timeout(total=30))
-        assert response.elapsed.total_seconds() < 0.3, "the exchange alone"
-        with pytest.raises(httpkit.RateLimitExceeded):
-            session.get(server.url, timeout=Timeout(total=0.1))
+        begin = time.monotonic()
+        with pytest.raises(httpkit.DeadlineExceeded) as caught:
+            session.get(server.url, timeout=Timeout(total=1.3))
+        assert 1.3 <= time.monotonic() - begin < 10
+    release.set()
+    assert caught.value.spent["sleep"] > 0
+
+
+def test_waiting_is_no_part_of_the_exchange(server: RecordingServer) -> None:
+    with httpkit.Session(rate_limit=RateLimit(1, per=600)) as session:
+        session._sleep = lambda seconds: time.sleep(0.05)
+        session.get(server.url)
+        begin = time.monotonic()
+        elapsed = session.get(server.url).elapsed.total_seconds()
+        assert elapsed <= time.monotonic() - begin - 0.05
 
 
 def failing_then_fine() -> tuple[Callable[[Received], Reply], dict[str, Any]]:
@@ -345,3 +362,11 @@ def test_other_values_are_refused(given: dict[str, Any]) -> None:
     if "store" not in given:
         with pytest.raises(TypeError, match=next(iter(given))):
             HTTPAdapter(**given)
+
+
+def test_tests_that_do_not_sleep_do_not_wait_for_a_turn_either(server: RecordingServer) -> None:
+    with httpkit.Session(rate_limit=RateLimit(1, per=600)) as session, Retry.testing() as waits:
+        for _ in range(3):
+            session.get(server.url)
+    assert len(server.requests) == 3
+    assert [590 < wait <= 1200 for wait in waits] == [True, True]
