@@ -11,6 +11,7 @@ Which origins a `no_proxy` list names is decided in `_proxies`; what takes prece
 from __future__ import annotations
 
 import os
+import re
 import stat
 import sys
 import time
@@ -33,6 +34,7 @@ __all__ = [
     "EnvironmentBundle",
     "address_in_network",
     "bundle_source",
+    "by_origin",
     "ca_bundle",
     "dotted_netmask",
     "exempting_entry",
@@ -152,6 +154,8 @@ def set_environ(env_name: str, value: str | None) -> Iterator[None]:
 
 
 # --- proxies
+
+_PLAIN_KEY = re.compile(r"[a-z0-9+.-]+://[a-z0-9._-]+(?::[1-9][0-9]*)?\Z")
 
 
 def getproxies() -> dict[str, str]:
@@ -302,8 +306,33 @@ def select_proxy(url: str, proxies: Mapping[str, str] | None) -> str | None:
     """
     if not proxies:
         return None
+    proxies = by_origin(proxies)
     key = _proxies.applicable_key(proxies, *place(url))
     return None if key is None else proxies[key]
+
+
+def by_origin(proxies: Mapping[str, Any]) -> Mapping[str, Any]:
+    """*proxies* with hosts in keys as URLs have them: `http://BÜCHER.test` is `http://xn--bcher-kva.test`.
+
+    What is no host stays as it is, and so does *proxies* where there is nothing to change.
+    """
+    odd = [key for key in proxies if "://" in key and not _PLAIN_KEY.match(key)]
+    if not odd:
+        return proxies
+    read = {key: value for key, value in proxies.items() if key not in odd}
+    for key in odd:
+        read.setdefault(_origin_key(key), proxies[key])
+    return read
+
+
+def _origin_key(key: str) -> str:
+    scheme, _, rest = key.partition("://")
+    try:
+        parsed = urls.parse(f"http://{rest}")
+    except InvalidURL:
+        return key
+    host = f"[{parsed.hostname}]" if ":" in parsed.hostname else parsed.hostname
+    return f"{scheme.lower()}://{host}" if parsed.port is None else f"{scheme.lower()}://{host}:{parsed.port}"
 
 
 def resolve_proxies(

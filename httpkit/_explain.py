@@ -137,7 +137,10 @@ def explain(
         ),
     ]
     guard = getattr(session, "allow_addresses", None)
-    if guard is not None:
+    own = getattr(getattr(call.adapter, "_route", None), "guard", None)
+    if own is not None and getattr(call.adapter, "_borrowed_guard", None) is None:
+        settings.append(Setting("allow_addresses", _shown(repr(own)), mount))
+    elif guard is not None:
         settings.append(Setting("allow_addresses", _shown(repr(guard)), "session"))
     settings += _gates(call, mount)
     return Explanation(method, _shown(urls.redact(call.url)), tuple(settings))

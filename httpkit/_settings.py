@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from ._environment import ca_bundle, get_environ_proxies, should_bypass_proxies
+from ._environment import by_origin, ca_bundle, get_environ_proxies, should_bypass_proxies
 from ._message import urls
 from .exceptions import InvalidHeader, InvalidProxyURL, RequestException
 from .structures import CaseInsensitiveDict, to_key_val_list
@@ -219,7 +219,7 @@ def effective_proxies(
             return effective
         effective.update({key: value for key, value in explicit.items() if value is not None})
     if (trust_env is True or trusts(trust_env, "proxies")) and not (
-        explicit and _speaks_about(url, explicit)
+        explicit and _speaks_about(url, by_origin(explicit))
     ):
         environment = get_environ_proxies(url, no_proxy=explicit.get("no_proxy") if explicit else None)
         for key, value in environment.items():

@@ -102,13 +102,13 @@ class AddressPolicy:
     TypeError for what is no rule, and for an empty *allow*.
     """
 
-    allow: tuple[Rule, ...] = (PUBLIC,)
-    deny: tuple[Rule, ...] = ()
+    allow: Rule | Iterable[Rule] = (PUBLIC,)
+    deny: Rule | Iterable[Rule] = ()
 
     def __post_init__(self) -> None:
         for name in ("allow", "deny"):
             object.__setattr__(self, name, _rules(name, getattr(self, name)))
-        if not self.allow:
+        if self.allow == ():
             raise ValueError('allow: nothing could be connected to; give "public", networks or a callable')
 
     @classmethod
@@ -139,14 +139,15 @@ class AddressPolicy:
         except ValueError:
             return "it is no IP address"
         every = (plain, *_held(plain))
-        for rule in self.deny:
+        allow, deny = cast("tuple[Rule, ...]", self.allow), cast("tuple[Rule, ...]", self.deny)
+        for rule in deny:
             if any(_fits(rule, one) for one in every):
                 return f"{_shown(rule)} is denied"
-        for rule in self.allow:
+        for rule in allow:
             if all(_fits(rule, one) for one in (every if callable(rule) else (plain,))):
                 return None
-        special = _special(plain) if PUBLIC in self.allow else None
-        return f"it is {special}" if special else f"only {_listed(self.allow)} is allowed"
+        special = _special(plain) if PUBLIC in allow else None
+        return f"it is {special}" if special else f"only {_listed(allow)} is allowed"
 
 
 # --- rules

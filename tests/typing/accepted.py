@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
+from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, Union
 
 import httpkit
-from httpkit import Breaker, Budget, PreparedRequest, RateLimit, Request, Response, Retry, Session
+from httpkit import (
+    AddressNotAllowed,
+    AddressPolicy,
+    Breaker,
+    Budget,
+    PreparedRequest,
+    RateLimit,
+    Request,
+    Response,
+    Retry,
+    Session,
+)
 from httpkit.adapters import BaseAdapter, HTTPAdapter
 from httpkit.adapters import Retry as Urllib3Retry
 from httpkit.auth import AuthBase, HTTPBasicAuth, HTTPDigestAuth
@@ -280,3 +292,19 @@ def origins_and_environment(sign: Callable[[PreparedRequest], PreparedRequest]) 
     for setting in session.explain("https://example.test/", timeout=3):
         assert_type(setting.source, str)
     assert_type(session.explain("https://example.test/", "POST")["proxy"].note, str)
+
+
+def addresses() -> None:
+    session = Session(allow_addresses="public")
+    session.allow_addresses = ["public", "10.1.0.0/16", ip_network("fd00::/8"), ip_address("::1")]
+    session.allow_addresses = lambda address: address.is_global
+    session.allow_addresses = {"deny": ["10.0.0.1"]}
+    session.allow_addresses = None
+    policy = AddressPolicy(allow="10.0.0.0/8", deny=["10.0.0.1"])
+    session.mount("https://", HTTPAdapter(allow_addresses=policy))
+    assert_type(policy.allows("10.0.0.2"), bool)
+    assert_type(policy.why_not(ip_address("10.0.0.1")), Union[str, None])
+    try:
+        httpkit.get("https://example.test/")
+    except AddressNotAllowed as error:
+        assert_type(error.address, str)

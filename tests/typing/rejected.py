@@ -50,6 +50,8 @@ httpkit.TLS(ciphers=3)  # error: a list in text
 httpkit.TLS().verify = False  # error: it is a value
 httpkit.Session(tls={"verify": False})  # error: a TLS
 httpkit.Response().save("folder", "a.txt")  # error: the others have names
+httpkit.AddressPolicy("public")  # error: rules have names
+session.allow_addresses = 10  # error: rules, or none
 
 session.redirects = "sometimes"  # error: all, same-origin, none, or a callable
 session.auth = {"https://a.test": "password"}  # error: each origin has an auth

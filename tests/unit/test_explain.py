@@ -377,3 +377,12 @@ def test_the_command_shows_it(capsys: pytest.CaptureFixture[str], monkeypatch: p
     assert "hunter2" not in out
     assert main(["--explain", "nonsense"]) == 2
     assert httpkit.Session().explain(URL)["proxy"].source == "environment variable https_proxy"
+
+
+def test_the_addresses_that_may_be_connected_to_are_those_of_the_mount_or_the_session() -> None:
+    with Session(allow_addresses="public") as session:
+        assert session.explain("http://h.test/")["allow_addresses"].source == "session"
+        session.mount("http://h.test", HTTPAdapter(allow_addresses="10.0.0.0/8"))
+        shown = session.explain("http://h.test/")["allow_addresses"]
+        assert shown.source == "mount 'http://h.test'"
+        assert "10.0.0.0/8" in shown.value

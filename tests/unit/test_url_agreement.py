@@ -303,3 +303,40 @@ class TestMounts:
             except InvalidURL:
                 prepared = url
             assert (session.get_adapter(prepared) is adapter) is is_served
+
+
+class TestProxyKeys:
+    """So are the keys of `proxies`."""
+
+    @pytest.mark.parametrize(
+        "key, url",
+        [
+            ("http://bücher.test", "http://xn--bcher-kva.test/"),
+            ("http://BÜCHER.test:8080", "http://bücher.test:8080/"),
+            ("HTTP://API.test", "http://api.test/"),
+            ("all://API.test", "http://api.test/"),
+            ("http://api.test:080", "http://api.test/"),
+            ("http://api.test/", "http://api.test/"),
+            ("http://[FE80::1]", "http://[fe80::1]/"),
+            ("http://[fe80::1%25eth0]", "http://[fe80::1%eth0]/"),
+            ("http://[fe80::1%eth0]:81", "http://[fe80::1%25eth0]:81/"),
+        ],
+    )
+    def test_they_name_the_host_that_is_connected_to(self, key: str, url: str) -> None:
+        final = urls.prepare(url)
+        assert _environment.select_proxy(final, {key: "p", "all": "q"}) == "p"
+        assert _environment.select_proxy("http://other.test/", {key: "p", "all": "q"}) == "q"
+
+    def test_none_for_one_keeps_the_environment_away(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("http_proxy", "http://proxy.test")
+        with Session() as session:
+            session.proxies = {"http://BÜCHER.test": None}  # type: ignore[dict-item]  # None is no proxy
+            for url, proxy in (("http://bücher.test/", None), ("http://api.test/", "http://proxy.test")):
+                settings = session.merge_environment_settings(urls.prepare(url), {}, None, None, None)
+                assert _environment.select_proxy(urls.prepare(url), settings["proxies"]) == proxy
+
+    @pytest.mark.parametrize(
+        "key", ["http://", "://", "http://a b", "http://0x7f.1", "x://y://z", "no_proxy"]
+    )
+    def test_what_is_no_host_does_no_harm(self, key: str) -> None:
+        assert _environment.select_proxy("http://127.0.0.1/", {key: "p", "http": "q"}) == "q"
