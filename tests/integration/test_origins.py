@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import gzip
 import pickle
 import socket
 from collections.abc import Callable, Iterator
@@ -262,6 +263,22 @@ class TestBodiesOfRedirects:
         assert response.content == b"here"
         assert server.connections == 3
         assert sum(written) < 64 * self.MIB
+        for hop in response.history:
+            with pytest.raises(StreamConsumedError):
+                hop.content  # noqa: B018
+
+    def test_one_that_would_grow_beyond_it_is_not_decompressed_beyond_it(
+        self, serve: Serve, session: httpkit.Session
+    ) -> None:
+        bomb = gzip.compress(bytes(7 * self.MIB))
+        server = serve(
+            lambda request: {
+                "/0": Reply(302, [("Location", "/1"), ("Content-Encoding", "gzip")], bomb),
+                "/1": Reply(302, [("Location", "/2"), ("Content-Encoding", "gzip")], bomb),
+            }.get(request.target, Reply(200))
+        )
+        response = session.get(server.url + "/0")
+        assert response.status_code == 200
         for hop in response.history:
             with pytest.raises(StreamConsumedError):
                 hop.content  # noqa: B018
