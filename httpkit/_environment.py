@@ -184,6 +184,9 @@ def get_environ_proxies(url: str, no_proxy: str | None = None) -> dict[str, str]
     client's Proxy field arrives under that name. *no_proxy* takes the place of the variable. Without a variable the
     settings of macOS and Windows are asked.
     """
+    may_be_short = getproxies is _own_getproxies and not _HAS_SYSTEM_PROXIES
+    if may_be_short and url.startswith(_USUAL_SCHEMES) and _are_unset(*_USUAL_VARIABLES):
+        return {}
     proxies = _configured(url)
     if not proxies or should_bypass_proxies(url, no_proxy):
         return {}
@@ -208,6 +211,10 @@ def _proxy_variables(scheme: str) -> tuple[tuple[tuple[str, str, str], ...], tup
         return named, tuple(_encode(name) for _, *names in named for name in names)
     except UnicodeError:  # no scheme of a URL
         return _proxy_variables("http")
+
+
+_USUAL_SCHEMES = ("http:", "https:")
+_USUAL_VARIABLES = _proxy_variables("http")[1]
 
 
 def _from_variables(scheme: str) -> dict[str, str]:

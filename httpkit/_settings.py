@@ -127,7 +127,7 @@ class EffectiveProxies(dict[str, str]):
     not stick.
     """
 
-    explicit: Mapping[str, Any]
+    explicit: Mapping[str, Any] = MappingProxyType({})
     #: What was in it when it was made: a program that changes them has the last word.
     as_made: Mapping[str, Any] = MappingProxyType({})
 
@@ -202,6 +202,8 @@ def effective_proxies(
     about *url*, be it to say None. A `no_proxy` entry among them is obeyed for them as well. *trust_env* as for
     `trusts`.
     """
+    if not call and not session and trust_env is True and not get_environ_proxies(url):
+        return EffectiveProxies()
     try:
         explicit: dict[str, Any] = {**(session or {}), **(call or {})}
     except TypeError as error:

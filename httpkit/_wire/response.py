@@ -308,7 +308,8 @@ class BodyReader(io.RawIOBase):
         self._ready, self._at = b"", 0
         body = self._body
         if body.done and self._fault is None:
-            return self._passed(first)
+            self._finish()
+            return first
         if (
             isinstance(body, http11.LengthBody)
             and RECEIVE_SIZE < body.remaining <= _MOST_RESERVED
@@ -581,9 +582,23 @@ class WireResponse(BaseHTTPResponse):
 
         Errors as `read`.
         """
-        data = self.read(decode_content=True)
+        if self._fp is self._reader and self._is_untouched() and not self.head.values("content-encoding"):
+            try:
+                data: bytes = self._reader.read()
+            except BaseException as error:
+                known = self._broken(error)
+                if known is error:
+                    raise
+                raise known from error
+            self._tell = len(data)
+        else:
+            data = self.read(decode_content=True)
         self._closed_by_hand = True
         return data
+
+    def _is_untouched(self) -> bool:
+        """True when nothing was read or bounded yet, and nothing went wrong."""
+        return not (self._decoder_initialized or self._tell or self._fault) and self._most is None
 
     def read1(self, amt: int | None = None, decode_content: bool | None = None) -> bytes:
         """At most *amt* bytes, with at most one wait where the content is not coded."""
