@@ -1,8 +1,9 @@
 """What the world outside the program says about a call: environment variables, netrc files, proxies of the system.
 
 The only reader of `os.environ`, of netrc and of the system's proxy settings. Nothing is remembered beyond what the
-world shows to be unchanged, so a variable that a program or a test sets counts from the next call on. Each call asks
-for the variables that it needs by name, because reading all of them costs more than the rest of a small call.
+world shows to be unchanged, so a variable that a program or a test sets counts from the next call on; but that there is
+no netrc file holds for a second. Each call asks for the variables that it needs by name, because reading all of them
+costs more than the rest of a small call.
 
 Which origins a `no_proxy` list names is decided in `_proxies`; what takes precedence over the environment, in
 `_settings`.
@@ -381,8 +382,8 @@ def get_netrc_auth(url: str | bytes, raise_errors: bool = False) -> tuple[str, s
 
     The file is the one that NETRC names or else `~/.netrc` or `~/_netrc`; a regular file of at most 128 KiB, parsed
     anew only when it has changed. One that cannot be opened counts as empty; so does one that cannot be parsed, or with
-    passwords that others on the machine can read or have written, with a warning. With *raise_errors* the OSError or
-    NetrcParseError is raised.
+    passwords that others on the machine can read or have written, with a warning. A file that appears while the program
+    runs is found within a second. With *raise_errors* the OSError or NetrcParseError is raised.
     """
     path = _netrc_path()
     if path is None:
@@ -415,15 +416,27 @@ def netrc_source() -> str | None:
     return _netrc_path()
 
 
+#: Places without a netrc file, and until when nobody looks there again. Threads would hand the interpreter over at
+#: each look, which costs more than the look.
+_absent: dict[tuple[str, ...], float] = {}
+_ABSENT_FOR, _ABSENT_MOST = 1.0, 64
+_clock = time.monotonic
+
+
 def _netrc_path() -> str | None:
     stored = _stored()
     if stored is None:
         places = _netrc_locations(os.environ.get("NETRC"), os.environ.get(_HOME), NETRC_FILES)
     else:
         places = _netrc_locations(stored.get(_NETRC), stored.get(_STORED_HOME), NETRC_FILES)
+    if _absent.get(places, 0.0) > _clock():
+        return None
     for path in places:
         if os.access(path, os.F_OK):  # half the price of a stat that fails
             return path
+    if len(_absent) >= _ABSENT_MOST:
+        _absent.clear()
+    _absent[places] = _clock() + _ABSENT_FOR
     return None
 
 

@@ -466,8 +466,33 @@ def entry(login: str) -> str:
     return f"machine example.com login {login} password x\n"
 
 
-def test_the_file_lies_in_the_home_directory(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_appears_is_found_within_a_second(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looking for a file that is not there, on each call, costs threads more than the rest of what they prepare."""
+    now = [1000.0]
+    looked: list[Any] = []
+    monkeypatch.setattr(_environment, "_clock", lambda: now[0])
+    monkeypatch.setattr(_environment.os, "access", lambda *a: (looked.append(a), os.path.exists(a[0]))[1])
     assert get_netrc_auth(HTTP) is None
+    count = len(looked)
+    now[0] += 0.9
+    (home / ".netrc").write_text(entry("login"), encoding="utf-8")
+    (home / ".netrc").chmod(0o600)
+    assert get_netrc_auth(HTTP) is None
+    assert len(looked) == count
+    now[0] += 0.2
+    assert get_netrc_auth(HTTP) == ("login", "x")
+    (home / ".netrc").unlink()
+    assert get_netrc_auth(HTTP) is None
+
+
+def test_absence_is_remembered_for_few_places(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(300):
+        monkeypatch.setenv("NETRC", str(home / f"{number}"))
+        assert get_netrc_auth(HTTP) is None
+    assert len(_environment._absent) <= _environment._ABSENT_MOST < 300
+
+
+def test_the_file_lies_in_the_home_directory(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (home / "_netrc").write_text(entry("second"), encoding="utf-8")
     assert get_netrc_auth(HTTP) == ("second", "x")
     (home / ".netrc").write_text(entry("first"), encoding="utf-8")
