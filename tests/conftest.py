@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -62,13 +63,21 @@ def close_shared_pool() -> None:
         shared.close()
 
 
+def settle() -> None:
+    """Let what may outlast a call come to its end: kept connections, and waits that were left alone."""
+    close_shared_pool()
+    for thread in threading.enumerate():
+        if thread.name == "httpkit-wait":
+            thread.join(5)
+
+
 @pytest.fixture(autouse=True)
 def _only_loopback_and_nothing_left_open(request: pytest.FixtureRequest) -> Iterator[None]:
     network.begin()
     yield
     problems = list(network.violations)
     if not request.node.stash.get(FAILED, False) and "leaks_sockets" not in request.keywords:
-        problems += network.left_open(settle=close_shared_pool)
+        problems += network.left_open(settle=settle)
     if problems:
         pytest.fail("\n".join(problems), pytrace=False)
 

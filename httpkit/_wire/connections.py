@@ -382,7 +382,7 @@ class HTTPConnection(_HTTPConnection):
         sys.audit("http.client.connect", self, self.host, self.port)
         return cast(socket.socket, _bounded(sock, opening))
 
-    def _too_late(self, error: TimeoutError, opening: Opening) -> Exception:
+    def _too_late(self, error: Any, opening: Opening) -> Exception:
         """What to raise for an *error* that came before there was a connection."""
         known = opening.late(error)
         if isinstance(known, RequestException):
@@ -777,7 +777,8 @@ def socks_connection_classes() -> tuple[type[HTTPConnection], type[HTTPSConnecti
                 if route is not None and route.guard is not None:
                     self._check(route.guard, opening)
                 return _bounded(self._connect_in_time(opening), opening)
-            except TimeoutError as error:
+            except (TimeoutError, ConnectTimeoutError) as error:
+                # Of the two clocks, PySocks' own and ours, either may be the first.
                 raise self._too_late(error, opening) from error
             finally:
                 self._dns_host, self._socks_options = name, options
