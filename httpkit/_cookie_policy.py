@@ -251,6 +251,15 @@ class RFC6265Policy(DefaultCookiePolicy):
         return self.is_blocked(domain) or self.is_not_allowed(domain)
 
 
+class AsReceivedPolicy(RFC6265Policy):
+    """For the jar of one response, which tells what the response has set: Secure over http as well, which a session
+    would not keep.
+    """
+
+    def set_ok(self, cookie: Cookie, request: Any) -> bool:
+        return keeps_its_prefix(cookie) and self.set_ok_domain(cookie, request)
+
+
 def _keeps_under_local(domain: str, host: str) -> bool:
     return domain.endswith(".local") and domain[:-6] == host and "." not in host
 

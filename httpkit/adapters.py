@@ -42,7 +42,7 @@ from ._wire import errors, pools, tls
 from ._wire.addresses import Route, is_ip_address
 from ._wire.http11 import Limits
 from ._wire.pools import PoolManager, proxy_from_url
-from .cookies import extract_cookies_to_jar
+from .cookies import cookies_set_by, extract_cookies_to_jar
 from .exceptions import AddressNotAllowed, InvalidProxyURL, RequestException, SSLError
 from .models import PreparedRequest, Response
 from .structures import CaseInsensitiveDict
@@ -84,6 +84,7 @@ __all__ = [
     "_InvalidHeader",
     "_ProxyError",
     "_SSLError",
+    "extract_cookies_to_jar",
     "proxy_from_url",
 ]
 
@@ -462,7 +463,7 @@ class HTTPAdapter(BaseAdapter):
         url: Any = req.url
         response.url = url.decode("utf-8") if isinstance(url, bytes) else url
         if "set-cookie" in headers:
-            extract_cookies_to_jar(response.cookies, req, resp)
+            response.cookies = cookies_set_by(req, resp)
         response.request = req
         response.connection = self
         bounds = getattr(req, "_bounds", None) or self._bounds

@@ -21,7 +21,14 @@ from http.cookies import Morsel
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 from weakref import WeakValueDictionary
 
-from ._cookie_policy import MockRequest, MockResponse, RFC6265Policy, related_domains, stored_cookie
+from ._cookie_policy import (
+    AsReceivedPolicy,
+    MockRequest,
+    MockResponse,
+    RFC6265Policy,
+    related_domains,
+    stored_cookie,
+)
 from ._late import late_names
 from ._message.set_cookie import cookie_date, path_matches, read_set_cookie
 from .exceptions import InvalidHeader
@@ -34,6 +41,7 @@ __all__ = [
     "RequestsCookieJar",
     "add_dict_to_cookiejar",
     "cookiejar_from_dict",
+    "cookies_set_by",
     "create_cookie",
     "dict_from_cookiejar",
     "extract_cookies_to_jar",
@@ -438,6 +446,17 @@ def extract_cookies_to_jar(jar: CookieJar, request: Any, response: Any) -> None:
     fields = _set_cookie_fields(response)
     if fields is not None:
         jar.extract_cookies(MockResponse(fields), MockRequest(request))  # type: ignore[arg-type]  # as good as urllib's
+
+
+def cookies_set_by(request: Any, response: Any) -> RequestsCookieJar:
+    """A jar with what the response to *request* sets, for programs to look at.
+
+    It has Secure cookies that came over http too. No session keeps those, and they are sent to https only.
+    """
+    jar = RequestsCookieJar(AsReceivedPolicy())
+    extract_cookies_to_jar(jar, request, response)
+    jar.set_policy(RFC6265Policy())
+    return jar
 
 
 class _SetCookieFields:

@@ -301,3 +301,23 @@ class TestGiving:
         assert session.get(server.url + "/home").status_code == 403
         assert session.post(server.url + "/login", data={"user": "u"}).status_code == 200
         assert session.get(server.url + "/home").status_code == 200
+
+
+def test_a_response_shows_the_secure_cookies_of_an_insecure_origin_and_no_session_keeps_them(
+    serve: Any, ca_file: str
+) -> None:
+    """Programs look at what a response has set; what is sent later is another question (rfc6265bis §5.7)."""
+    server = serve(
+        Reply(headers=[("Set-Cookie", "a=1; Secure"), ("Set-Cookie", "__Host-b=2"), ("Set-Cookie", "c=3")])
+    )
+    with httpkit.Session() as session:
+        response = session.get(server.url)
+        assert response.cookies.get_dict() == {"a": "1", "c": "3"}
+        assert session.cookies.get_dict() == {"c": "3"}
+        # It is no loophole: what a program takes from there goes to https only, and the jar keeps by the usual rules.
+        session.get(server.url, cookies=response.cookies)
+        assert server.last.header("cookie") == "c=3"
+        session.cookies = response.cookies
+        session.cookies.clear()
+        session.get(server.url)
+        assert session.cookies.get_dict() == {"c": "3"}
