@@ -103,8 +103,9 @@ class TestTheRatio:
 
 
 class TestWhatItReaches:
-    def test_every_hop_of_a_redirect(self, serve: Serve, session: httpkit.Session) -> None:
-        server = serve({"/a": Reply.redirect("/b"), "/b": Reply(200, body=KIB)})
+    @pytest.mark.parametrize("framing", ["length", "chunked", "close"])
+    def test_every_hop_of_a_redirect(self, serve: Serve, session: httpkit.Session, framing: str) -> None:
+        server = serve({"/a": Reply.redirect("/b"), "/b": Reply(200, body=KIB, framing=framing)})
         assert refused(session, server.url + "/a", max_response_size=100)
 
     def test_the_answer_to_a_challenge(self, serve: Serve, session: httpkit.Session) -> None:

@@ -224,6 +224,14 @@ class TestProxiesReachedByTLS:
         assert (secure.requests, server.requests) == ([], [])
 
     @pytest.mark.parametrize("url", ["http://api.test/", "https://api.test/"])
+    def test_nor_is_one_that_has_the_certificate_of_another(
+        self, adapter: HTTPAdapter, secure: ProxyServer, server: RecordingServer, ca_file: str, url: str
+    ) -> None:
+        with pytest.raises(ConnectionError, match=r"other\.test"):
+            get(adapter, url, secure.url_as("other.test"), verify=ca_file)
+        assert (secure.requests, server.requests) == ([], [])
+
+    @pytest.mark.parametrize("url", ["http://api.test/", "https://api.test/"])
     def test_unless_the_call_says_so(self, adapter: HTTPAdapter, secure: ProxyServer, url: str) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

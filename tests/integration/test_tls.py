@@ -493,6 +493,33 @@ def test_a_context_of_a_program_never_verifies_less_than_a_call_wants(
     adapter.close()
 
 
+def test_a_context_of_a_program_keeps_its_mode_until_the_handshake(https_server: RecordingServer) -> None:
+    """A call with verify=False comes after the mode was set for another call, and before that one's handshake."""
+    inside, other_came = threading.Event(), threading.Event()
+
+    class Slow(ssl.SSLContext):
+        def wrap_socket(self, *args: Any, **kwargs: Any) -> ssl.SSLSocket:
+            if self.verify_mode == ssl.CERT_REQUIRED:
+                inside.set()
+                other_came.wait(0.3)
+            else:
+                other_came.set()
+            return super().wrap_socket(*args, **kwargs)
+
+    context = Slow(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.load_verify_locations(certifi.where())
+    adapter = Given(context)
+    with ThreadPoolExecutor(1) as threads:
+        verifying = threads.submit(get, adapter, https_server)
+        assert inside.wait(5)
+        assert get_unverified(adapter, https_server).ok
+        with pytest.raises(SSLError):
+            verifying.result()
+    assert other_came.is_set()
+    adapter.close()
+
+
 def test_records_of_tls_alone_are_no_answer(serve_tls: Serve, ca: Authority) -> None:
     # Session tickets arrive while the body is sent: something to read, and yet nothing for us.
     server = serve_tls()

@@ -713,6 +713,7 @@ def test_a_malformed_chunk_size_is_rejected(line: bytes) -> None:
         pytest.param(b"5\r\nhello!\r\n0\r\n\r\n", id="content longer than its size"),
         pytest.param(b"5\r\nhell\r\n0\r\n\r\n", id="content shorter than its size"),
         pytest.param(b"5\r\nhello\r\n\r\n0\r\n\r\n", id="an empty line"),
+        pytest.param(b"5\r\nhelloxy0\r\n\r\n", id="two other bytes"),
         pytest.param(b"0\n\r\n", id="§2.2 LF after the last size"),
         pytest.param(b"0\r\n\n", id="§2.2 LF at the end"),
         pytest.param(b"0\r\n\rx", id="§2.2 CR at the end"),
