@@ -777,6 +777,9 @@ def socks_connection_classes() -> tuple[type[HTTPConnection], type[HTTPSConnecti
                 if route is not None and route.guard is not None:
                     self._check(route.guard, opening)
                 return _bounded(self._connect_in_time(opening), opening)
+            except NewConnectionError:
+                # For urllib3 a refusal is a timeout too.
+                raise
             except (TimeoutError, ConnectTimeoutError) as error:
                 # Of the two clocks, PySocks' own and ours, either may be the first.
                 raise self._too_late(error, opening) from error
