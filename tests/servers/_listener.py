@@ -353,6 +353,7 @@ def wait_until(condition: Callable[[], object], timeout: float = LIMIT) -> bool:
 
 def _shutdown(sock: socket.socket) -> None:
     try:
-        sock.shutdown(socket.SHUT_RDWR)
+        # Not the one of ssl, which takes the TLS away from a thread that is in the middle of it.
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
     except OSError:
         pass
