@@ -68,6 +68,7 @@ _HOME = "USERPROFILE" if os.name == "nt" else "HOME"
 # --- variables
 
 _Environ = type(os.environ)
+_IS_KNOWN = isinstance(getattr(os.environ, "_data", None), dict)
 _encode = lru_cache(maxsize=128)(os.environ.encodekey)
 
 
@@ -81,7 +82,7 @@ def _stored() -> Mapping[Any, Any] | None:
     Asking `os.environ` itself for a variable that is not set costs a microsecond, and a call asks for ten.
     """
     environ = os.environ
-    return getattr(environ, "_data", None) if type(environ) is _Environ else None
+    return environ._data if _IS_KNOWN and type(environ) is _Environ else None
 
 
 def _read(name: str) -> str | None:
@@ -91,14 +92,6 @@ def _read(name: str) -> str | None:
         return os.environ.get(name)
     value = stored.get(_encode(name))
     return None if value is None else os.environ.decodevalue(value)
-
-
-def _are_unset(*encoded: Any) -> bool:
-    """True when none of the variables is set, by their names as the environment stores them. It is quick, and may say
-    False where it does not know.
-    """
-    stored = _stored()
-    return stored is not None and stored.keys().isdisjoint(encoded)
 
 
 def variable(*names: str) -> str | None:
@@ -118,7 +111,8 @@ class EnvironmentBundle(str):
 
 def ca_bundle() -> EnvironmentBundle | None:
     """The file or directory of certificates that the environment asks to verify with, or None."""
-    if _are_unset(*_BUNDLES):
+    stored = _stored()
+    if stored is not None and stored.keys().isdisjoint(_BUNDLES):
         return None
     named = variable("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
     return None if named is None else EnvironmentBundle(named)
@@ -185,8 +179,14 @@ def get_environ_proxies(url: str, no_proxy: str | None = None) -> dict[str, str]
     client's Proxy field arrives under that name. *no_proxy* takes the place of the variable. Without a variable the
     settings of macOS and Windows are asked.
     """
-    may_be_short = getproxies is _own_getproxies and not _HAS_SYSTEM_PROXIES
-    if may_be_short and url.startswith(_USUAL_SCHEMES) and _are_unset(*_USUAL_VARIABLES):
+    stored = _stored()
+    if (
+        stored is not None
+        and getproxies is _own_getproxies
+        and not _HAS_SYSTEM_PROXIES
+        and url.startswith(_USUAL_SCHEMES)
+        and stored.keys().isdisjoint(_USUAL_VARIABLES)
+    ):
         return {}
     proxies = _configured(url)
     if not proxies or should_bypass_proxies(url, no_proxy):

@@ -462,7 +462,7 @@ class HTTPAdapter(BaseAdapter):
         response.reason = getattr(resp, "reason", None)  # type: ignore[assignment]
         url: Any = req.url
         response.url = url.decode("utf-8") if isinstance(url, bytes) else url
-        if "set-cookie" in headers:
+        if "set-cookie" in headers.names:
             response.cookies = cookies_set_by(req, resp)
         response.request = req
         response.connection = self
@@ -587,31 +587,26 @@ class HTTPAdapter(BaseAdapter):
         limits = _limits(timeout, self._default_timeout)
         if self._route is not None and self._route.uds is not None:
             proxies = None
-        stock = self._is_stock()
-        conn = self._kept_pool(request, verify, proxies, cert) if stock else None
+        conn = facts = None
+        if self._is_stock():
+            facts = _facts(request, proxies)
+            if facts is not None:
+                conn = self._kept_pool(request, facts.origin, verify, cert)
         if conn is None:
             conn = self._pool(request, verify, proxies, cert)
             self.cert_verify(conn, cast(str, request.url), verify, cert)
-        if proxies or not stock:
-            target = self.request_url(request, proxies)
+        if facts is not None and type(request) is PreparedRequest:
+            target = facts.target
         else:
-            target = (
-                urls.facts(cast(str, request.url)).target
-                if type(request) is PreparedRequest
-                else request.path_url
-            )
+            target = self.request_url(request, proxies)
         if self._codec_limits is not None or self._on_interim is not None:
             self._instruct(conn)
         self.add_headers(request, stream=stream, timeout=timeout, verify=verify, cert=cert, proxies=proxies)
-        direct = (
-            isinstance(conn, pools.HTTPConnectionPool) and conn.is_ours and _never_retries(self.max_retries)
-        )
         try:
-            answer = (
-                self._exchange(conn, request, target, limits)
-                if direct
-                else self._urlopen(conn, request, target, limits)
-            )
+            if isinstance(conn, pools.HTTPConnectionPool) and conn.is_ours and _never_retries(self.max_retries):
+                answer = self._exchange(conn, request, target, limits, facts)
+            else:
+                answer = self._urlopen(conn, request, target, limits)
         except Exception as error:
             known = errors.translate(error, request)
             known._reused = _went_out_reused(error)
@@ -621,24 +616,29 @@ class HTTPAdapter(BaseAdapter):
         return self.build_response(request, answer)
 
     def _exchange(
-        self, conn: Any, request: PreparedRequest, target: str, limits: Timeout | TimeoutSauce
+        self,
+        conn: Any,
+        request: PreparedRequest,
+        target: str,
+        limits: Timeout | TimeoutSauce,
+        facts: urls.Facts | None,
     ) -> Any:
         """Send *request* on a connection of our own pools."""
-        headers = request.headers
-        # A subclass may have an order of its own.
-        fields = headers.pairs() if type(headers) is CaseInsensitiveDict else list(headers.items())
-        body = request.body
-        if "host" not in request.headers:
-            fields.insert(0, ("Host", urls.facts(cast(str, request.url)).host_field))
+        headers, body = request.headers, request.body
+        if type(headers) is CaseInsensitiveDict:
+            fields, names = headers.pairs(), headers.names
+        else:
+            # A subclass may have an order of its own.
+            fields = list(headers.items())
+            names = {_lower(name) for name, _ in fields}.keys()
+        if "host" not in names:
+            facts = facts or urls.facts(cast(str, request.url))
+            fields.insert(0, ("Host", facts.host_field))
         if conn.proxy_headers and conn.is_forwarding(target):
             fields = [field for field in fields if field[0] not in conn.proxy_headers] + [
                 *conn.proxy_headers.items()
             ]
-        if (
-            body is not None
-            and "content-length" not in request.headers
-            and "transfer-encoding" not in request.headers
-        ):
+        if body is not None and "content-length" not in names and "transfer-encoding" not in names:
             fields += pools.framing(body, cast(str, request.method), chunked=False)
         if isinstance(limits, TimeoutSauce):
             limits = Timeout.of(limits)
@@ -651,10 +651,10 @@ class HTTPAdapter(BaseAdapter):
                 target,
                 fields,
                 body,
-                connect_timeout=limits.connect,
-                read_timeout=limits.read,
-                rewind=lambda: _rewound(request),
-                waits=waits,
+                limits.connect,
+                limits.read,
+                partial(_rewound, request),
+                waits,
             )
         except (_HTTPError, OSError) as error:
             if isinstance(error, (RequestException, EmptyPoolError, ClosedPoolError)):
@@ -692,27 +692,23 @@ class HTTPAdapter(BaseAdapter):
     def _is_stock(self) -> bool:
         """True when nobody has overridden what decides about the pool, so that the answer can be kept."""
         cls = type(self)
-        return (
-            cls.build_connection_pool_key_attributes is _STOCK_METHODS[0]
-            and cls.cert_verify is _STOCK_METHODS[1]
-            and cls.get_connection_with_tls_context is _STOCK_METHODS[2]
-            and cls.request_url is _STOCK_METHODS[3]
-            and self.__dict__.keys().isdisjoint(_POOL_METHODS)
+        methods = (
+            cls.build_connection_pool_key_attributes,
+            cls.cert_verify,
+            cls.get_connection_with_tls_context,
+            cls.request_url,
         )
+        return methods == _STOCK_METHODS and self.__dict__.keys().isdisjoint(_POOL_METHODS)
 
     def _kept_pool(
-        self, request: PreparedRequest, verify: VerifyType, proxies: ProxiesType, cert: CertType
+        self, request: PreparedRequest, origin: urls.Origin, verify: VerifyType, cert: CertType
     ) -> Any:
-        """The pool that served the last request with the same origin, proxy and TLS settings, while it is
-        open.
-        """
-        if proxies and select_proxy(cast(str, request.url), proxies):
-            return None
+        """The pool that served the last direct request with the same origin and TLS settings, while it is open."""
+        key = (origin, verify, cert)
         try:
-            key = (urls.facts(request.url).origin, verify, cert)  # type: ignore[arg-type]
             kept = self._kept.get(key)
-        except (TypeError, RequestException):
-            # A setting that cannot be a key, or a URL that cannot be used, which is for the long way to say.
+        except TypeError:
+            # A setting that cannot be a key, which is for the long way to say.
             return None
         if kept is not None and kept.is_open and kept.manager is self.poolmanager:
             return kept
@@ -794,6 +790,22 @@ def _went_out_reused(error: BaseException) -> bool | None:
         if known is not None:
             return bool(known)
     return None
+
+
+def _facts(request: PreparedRequest, proxies: ProxiesType) -> urls.Facts | None:
+    """What the URL says, where that is all that counts: None where a proxy does, or the URL cannot be used."""
+    url: Any = request.url
+    if proxies and select_proxy(url, proxies):
+        return None
+    try:
+        return urls.facts(url)
+    except (TypeError, RequestException):
+        # For the long way to say.
+        return None
+
+
+def _lower(name: object) -> str:
+    return (name.decode("latin-1") if isinstance(name, bytes) else str(name)).lower()
 
 
 def _tell(hook: Callable[[int, CaseInsensitiveDict[str]], object], head: Any) -> None:

@@ -101,6 +101,7 @@ _USUAL_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 _NO_HOOKS: dict[str, list[HookType]] = {"response": []}
 _NO_TIME = dt.timedelta(0)
 _FRAMING = ("Content-Length", "Transfer-Encoding")
+_FRAMING_NAMES = ("content-length", "transfer-encoding")
 _KINDS = {3: "Redirection", 4: "Client Error", 5: "Server Error"}
 
 
@@ -415,8 +416,7 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
             self.headers["Content-Length"] = str(length)
         elif "Content-Length" not in self.headers:
             self.headers["Transfer-Encoding"] = "chunked"
-        get = self.headers.get
-        self._framed = (body, get("Content-Length"), get("Transfer-Encoding"))
+        self._framed = (body, *_framing_said(self.headers))
 
     def frame_edited(self) -> None:
         """Frame the body anew if auth or a program has put another in the place of the one that was framed.
@@ -496,6 +496,13 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
         """Register the callables of *hooks*."""
         if hooks and hooks != _NO_HOOKS:
             self._register(hooks)
+
+
+def _framing_said(headers: Any) -> tuple[Any, Any]:
+    """The values of `_FRAMING` in *headers*: a program may have put a plain mapping there."""
+    if type(headers) is CaseInsensitiveDict and headers.names.isdisjoint(_FRAMING_NAMES):
+        return None, None
+    return headers.get(_FRAMING[0]), headers.get(_FRAMING[1])
 
 
 def _values_of(headers: Any) -> dict[str, Any]:

@@ -118,6 +118,8 @@ if not TYPE_CHECKING:
 
 preferred_clock = time.perf_counter
 
+#: How URLs begin, and what is mounted by default.
+_USUAL = ("https://", "http://")
 #: Bytes of the body of a redirect, content codings removed.
 _MOST_DRAINED = 1_048_576
 
@@ -686,15 +688,17 @@ class Session(SessionRedirectMixin):
 
     def _settle(self, request: PreparedRequest, kwargs: dict[str, Any]) -> None:
         """Fill in, in place, the settings that *kwargs* leaves open."""
-        kwargs.setdefault("stream", self.stream)
-        kwargs.setdefault("cert", self.cert)
+        if "stream" not in kwargs:
+            kwargs["stream"] = self.stream
+        if "cert" not in kwargs:
+            kwargs["cert"] = self.cert
         if "verify" not in kwargs:
             kwargs["verify"] = effective_verify(None, self.verify, trust_env=self._trust_for(request))
         if not isinstance(kwargs.get("proxies"), EffectiveProxies):
             kwargs["proxies"] = effective_proxies(
                 request.url or "", kwargs.get("proxies"), self.proxies, trust_env=self._trust_for(request)
             )
-        kwargs["timeout"] = effective_timeout(kwargs.get("timeout", UNSET))
+        kwargs["timeout"] = effective_timeout(kwargs["timeout"]) if "timeout" in kwargs else None
 
     def _exchange(self, request: PreparedRequest, settings: dict[str, Any]) -> Response:
         """Drive one hop: perform what the pipeline asks for until it has its response."""
@@ -730,30 +734,22 @@ class Session(SessionRedirectMixin):
                 return cast(Response, done.value)
 
     def _perform(self, effect: Effect, adapter: BaseAdapter, settings: dict[str, Any]) -> Response:
-        bounds = None
-        if self.max_response_size is not UNSET or self.max_decompression_ratio is not UNSET:
-            bounds = Bounds(self.max_response_size, self.max_decompression_ratio)
         if isinstance(effect, Send):
+            request = effect.request
             if isinstance(settings["timeout"], RunningTimeout):
-                _check(settings["timeout"], effect.request)
+                _check(settings["timeout"], request)
             send = adapter.send
-            if (
-                self.breaker is not None
-                or self.rate_limit is not None
-                or getattr(adapter, "_is_gated", False)
-            ):
-                send = self._admit(effect.request, adapter, settings)
+            if self.breaker is not None or self.rate_limit is not None or _is_gated(adapter):
+                send = self._admit(request, adapter, settings)
             start = preferred_clock()
-            response = send(effect.request, **settings)
-            response.elapsed = timedelta(seconds=preferred_clock() - start)
-            if (bounds is not None or effect.request._bounds is not None) and isinstance(response, Response):
-                self._bound(response, effect.request, bounds)
+            response = send(request, **settings)
+            response.elapsed = timedelta(0, preferred_clock() - start)
+            self._bound(response, request)
             return response
         if isinstance(effect, RunHooks):
             # Auth may have brought another response from the adapter.
             response = dispatch_hook("response", effect.request.hooks, effect.response, **settings)
-            if (bounds is not None or effect.request._bounds is not None) and isinstance(response, Response):
-                self._bound(response, effect.request, bounds)
+            self._bound(response, effect.request)
             return response
         if isinstance(effect, Read):
             effect.response.content  # noqa: B018  # the property reads
@@ -808,10 +804,16 @@ class Session(SessionRedirectMixin):
         if not rehearsed(seconds):
             self._sleep(seconds)
 
-    def _bound(self, response: Response, request: PreparedRequest, own: Bounds | None) -> None:
-        """Let the bounds of the call, else those of the mount, else *own*, this session's, hold for the body."""
-        given = (one for one in (request._bounds, response._bounds, own) if one is not None)
-        response._limit(reduce(Bounds.over, given))
+    def _bound(self, response: Any, request: PreparedRequest) -> None:
+        """Let the bounds of the call, else those of the mount, else this session's, hold for the body."""
+        own = None
+        if self.max_response_size is not UNSET or self.max_decompression_ratio is not UNSET:
+            own = Bounds(self.max_response_size, self.max_decompression_ratio)
+        elif request._bounds is None:
+            return
+        if isinstance(response, Response):
+            given = (one for one in (request._bounds, response._bounds, own) if one is not None)
+            response._limit(reduce(Bounds.over, given))
 
     def _next_request(
         self, response: Response, request: PreparedRequest, settings: dict[str, Any]
@@ -865,8 +867,9 @@ class Session(SessionRedirectMixin):
 
         Raises InvalidSchema when none does.
         """
+        is_usual = url.startswith(_USUAL)
         for prefix, adapter in self.adapters.items():
-            if (prefix[-3:] == "://" and url.startswith(prefix)) or _serves(prefix, url):
+            if url.startswith(prefix) if is_usual and prefix in _USUAL else _serves(prefix, url):
                 return adapter
         meant = urls.suggest_url(url)
         hint = f"Did you mean {meant}?" if meant else "Mount an adapter that serves it, or use http or https."
@@ -902,6 +905,11 @@ class Session(SessionRedirectMixin):
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
             setattr(self, name, value)
+
+
+def _is_gated(adapter: object) -> bool:
+    """True when *adapter* has a breaker or a rate limit of its own; any object may be mounted."""
+    return getattr(adapter, "_is_gated", False)
 
 
 def _is_sendable(headers: object) -> bool:

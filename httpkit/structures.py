@@ -6,7 +6,7 @@ Nothing here knows HTTP beyond the fact that field names compare without regard 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, KeysView, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 from ._message.secrets import HIDDEN, is_secret_name
@@ -68,6 +68,11 @@ class CaseInsensitiveDict(MutableMapping[str, V], Generic[V]):
     def is_approved(self) -> bool:
         """True when what is in it now is what was approved, so that nobody need look at it again."""
         return not self._repeats and tuple(self._store.values()) == self._approved
+
+    @property
+    def names(self) -> KeysView[str]:
+        """The names that are in it, in lower case."""
+        return self._store.keys()
 
     def pairs(self) -> list[tuple[str, V]]:
         """Names and values as a list, with one pair for each repeat."""

@@ -109,16 +109,13 @@ class _Message(client.HTTPResponse):
         raise client.HTTPException(f"more than {_MAX_INTERIM} fields in an interim response")
 
 
-def _write(sock: Any, message: bytes) -> int:
-    """Send what the socket takes of *message*, and wait only when it takes nothing: there is room nearly always,
-    and a socket with a timeout asks for it first, which is one system call more.
-    """
-    if type(sock) is _PLAIN_SOCKET:
-        try:
-            return os.write(sock.fileno(), message)
-        except BlockingIOError:
-            pass
-    return cast(int, sock.send(message))
+def _poller_of(sock: Any) -> Callable[[int], object]:
+    """What says whether there is something to read from *sock*; it is called with the time to wait, which is 0."""
+    if _poll is None:
+        return partial(wait_for_read, sock)
+    poller = _poll()
+    poller.register(sock, select.POLLIN)
+    return cast("Callable[[int], object]", poller.poll)
 
 
 def _bounded(sock: Any, opening: Opening) -> Any:
@@ -290,8 +287,9 @@ class HTTPConnection(_HTTPConnection):
     #: The fields of the last request, and what they came to.
     _last_fields: list[tuple[str, Any]] | None = None
     _encoded = b""
-    _framing: tuple[int | None, bool] = (None, False)
+    _framing: tuple[int | None, bool] = _UNFRAMED
     _asked_to_close = False
+    #: Tells whether there is anything to read from the socket, and which socket that is.
     _poller: Any = None
     _polled: Any = None
 
@@ -305,27 +303,20 @@ class HTTPConnection(_HTTPConnection):
         """True when the connection can carry a request: open, with nothing on it to be read, be it bytes or
         its end.
         """
-        if self.sock is None:
+        sock = self.sock
+        if sock is None:
             return False
         try:
-            # What waits may be a record of TLS alone, such as a session ticket.
-            return not self._has_input() or (
-                isinstance(self.sock, ssl.SSLSocket) and sending.receive_waiting(self.sock) is None
-            )
+            if self._polled is not sock:
+                self._poller, self._polled = _poller_of(sock), sock
+            if isinstance(sock, ssl.SSLSocket):
+                # What waits may be a record of TLS alone, such as a session ticket.
+                has_input = bool(sock.pending() or self._poller(0))
+                return not has_input or sending.receive_waiting(sock) is None
+            return not self._poller(0)
         except (OSError, ValueError):
             # Somebody has closed the socket by hand.
             return False
-
-    def _has_input(self) -> bool:
-        sock = self.sock
-        if isinstance(sock, ssl.SSLSocket) and sock.pending():
-            return True
-        if _poll is None:
-            return bool(wait_for_read(sock, timeout=0.0))
-        if self._polled is not sock:
-            self._poller, self._polled = _poll(), sock
-            self._poller.register(sock, select.POLLIN)
-        return bool(self._poller.poll(0))
 
     def connect(self) -> None:
         """Connect, by way of a proxy's tunnel and with TLS where these are asked for, all of it within `timeout`."""
@@ -409,11 +400,13 @@ class HTTPConnection(_HTTPConnection):
     def close(self) -> None:
         """Close the socket, if there is one."""
         self._poller = self._polled = None
+        self._known_lines = {}
         self.has_served = False
         super().close()
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
+        self._known_lines: http11.KnownLines = {}
         _connections.add(self)
 
     def lease(self, pool: Any) -> _Lease:
@@ -499,10 +492,12 @@ class HTTPConnection(_HTTPConnection):
             self._encode(fields)
         head = http11.request_line(method, target) + self._encoded
         if body is None:
-            if self._framing != _UNFRAMED:
+            if self._framing is not _UNFRAMED:
                 head += sending.empty_body(fields)
             return self._send_at_once(head)
         length, chunked = self._framing
+        if type(body) is bytes and len(body) == length <= _JOINED and not chunked:
+            return self._send_at_once(head + body)
         if isinstance(body, str):
             body = body.encode("utf-8")
         elif isinstance(body, memoryview):
@@ -533,7 +528,12 @@ class HTTPConnection(_HTTPConnection):
     def _send_at_once(self, message: bytes) -> _Early:
         sock = self.sock if self.waits is None else TimedSocket(self.sock, self.waits)
         # The first send tells whether the connection was dead already: then nothing of the request has left.
-        sent = _write(sock, message)
+        # It takes what there is room for, and waits only when that is nothing: there is room nearly always, and a
+        # socket with a timeout asks for it first, which is one system call more.
+        try:
+            sent = os.write(sock.fileno(), message) if type(sock) is _PLAIN_SOCKET else sock.send(message)
+        except BlockingIOError:
+            sent = sock.send(message)
         self.began_sending = True
         if sent < len(message):
             try:
@@ -576,25 +576,25 @@ class HTTPConnection(_HTTPConnection):
             found = self._receive_head(early.reader if early is not None else None)
         head, rest = found
         body = http11.body_of(head, method, self.limits)
-        lasts = isinstance(body, http11.UntilCloseBody)
         # A request that was not sent to its end leaves a connection that nobody can use, and so does a tunnel.
         persistent = (
             self.sent_all
             and not self._asked_to_close
             and method != "CONNECT"
             and http11.is_persistent(head)
-            and not lasts
         )
-        if lasts and isinstance(self.sock, ssl.SSLSocket):
-            # Its end is the end of the connection, and TLS can tell that from an attack (RFC 9112 §9.8).
-            setattr(self.sock, "suppress_ragged_eofs", False)  # noqa: B010  # unknown to typeshed
+        if type(body) is http11.UntilCloseBody:
+            persistent = False
+            if isinstance(self.sock, ssl.SSLSocket):
+                # Its end is the end of the connection, and TLS can tell that from an attack (RFC 9112 §9.8).
+                setattr(self.sock, "suppress_ragged_eofs", False)  # noqa: B010  # unknown to typeshed
         if self.waits is None:
             lease.begin(self.sock)
         else:
             self.waits.running.enter("body")
             lease.begin(TimedSocket(self.sock, self.waits))
-        reader = BodyReader(lease, body, rest, persistent=persistent, upgraded=head.status == 101)
-        response = WireResponse(head, lease, reader, url=target)
+        reader = BodyReader(lease, body, rest, persistent, head.status == 101)
+        response = WireResponse(head, lease, reader, target)
         response.is_on_kept_connection, self.has_served = self.has_served, True
         return response
 
@@ -607,7 +607,7 @@ class HTTPConnection(_HTTPConnection):
         if reader is None:
             if data:
                 self.began_receiving = True
-                found = http11.head_at_once(data, self.limits)
+                found = http11.head_at_once(data, self.limits, self._known_lines)
                 if found is not None:
                     return found
             reader = http11.HeadReader(self.limits, self.on_interim)

@@ -22,11 +22,12 @@ _NEXT_CHUNK = re.compile(rb"\r\n([0-9A-Fa-f]{1,15})\r\n")
 
 def is_persistent(head: Head) -> bool:
     """True when the connection may carry another request after this response (RFC 9112 §9.3)."""
+    known = None if head.by_name is None else head.by_name.get("connection")
+    if known is not None and known[1] == "keep-alive":
+        return True
     values = head.values("connection")
     if not values:
         return head.version >= 11
-    if values == ("keep-alive",):
-        return True
     options = [option.strip(" \t") for option in ",".join(values).lower().split(",")]
     return "close" not in options and (head.version >= 11 or "keep-alive" in options)
 
@@ -263,6 +264,10 @@ def body_of(head: Head, method: str, limits: Limits = DEFAULT_LIMITS) -> Body:
     status = head.status
     if method == "HEAD" or status < 200 or status in (204, 304) or (method == "CONNECT" and status < 300):
         return NoBody()
+    by_name = head.by_name
+    if by_name is not None and "content-length" in by_name and "transfer-encoding" not in by_name:
+        number = by_name["content-length"][1]
+        return LengthBody(int(number) if _is_number(number) else _length((number,)))
     codings, lengths = head.values("transfer-encoding"), head.values("content-length")
     if codings:
         _check_codings(head.version, codings, lengths)
@@ -297,6 +302,11 @@ def _length(values: tuple[str, ...]) -> int:
             raise MalformedResponse(
                 f"conflicting Content-Length values {shown(', '.join(values))} (RFC 9112 §6.3)"
             )
-    if len(number) > 18 or not (number.isascii() and number.isdigit()):
+    if not _is_number(number):
         raise MalformedResponse(f"malformed Content-Length {shown(number)} (RFC 9110 §8.6)")
     return int(number)
+
+
+def _is_number(text: str) -> bool:
+    """True for digits, and not so many of them that nobody can mean them."""
+    return text.isascii() and text.isdigit() and len(text) <= 18

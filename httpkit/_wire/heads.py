@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import lru_cache
+from typing import cast
 
 from ..exceptions import MalformedResponse
 
@@ -20,6 +21,7 @@ __all__ = [
     "TOKEN",
     "Head",
     "HeadReader",
+    "KnownLines",
     "Limits",
     "head_at_once",
     "parse_fields",
@@ -63,6 +65,11 @@ _STATUS_LINE = re.compile(r"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: (.*))?")
 _USUAL_STATUS_LINE = 63
 _HEAD_END = re.compile(rb"\n\r?\n")
 
+#: A field by its name in lower case, and as it came.
+_Field = tuple[str, tuple[str, str]]
+#: What lines were read as.
+KnownLines = dict[str, _Field]
+
 #: Field names that were seen, in the case they came in, and in lower case.
 _SEEN: dict[str, str] = {}
 _SEEN_MOST = 1024
@@ -104,22 +111,23 @@ class Head:
         field = self.by_name.get(name)
         return () if field is None else (field[1],)
 
-    @property
-    def sets_cookies(self) -> bool:
-        """True when there is a Set-Cookie field."""
-        if self.by_name is None:
-            return bool(self.values("set-cookie"))
-        return "set-cookie" in self.by_name
+    def has(self, name: str) -> bool:
+        """True when there is a field *name* (in lower case)."""
+        by_name = self.by_name
+        return bool(self.values(name)) if by_name is None else name in by_name
 
     def __repr__(self) -> str:
         return f"<Head {self.status} with {len(self.fields)} fields>"
 
 
-def head_at_once(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Head, bytes] | None:
+def head_at_once(
+    data: bytes, limits: Limits = DEFAULT_LIMITS, known: KnownLines | None = None
+) -> tuple[Head, bytes] | None:
     """The final head and the bytes after it when *data* begins with one that is written as most are.
 
-    None leaves it to `HeadReader`, which reads every other: what has come in part, interim responses, long lines,
-    line ends that are no CRLF. Raises MalformedResponse, as that would.
+    *known* is what the lines of the last head on this connection were read as, most of which this one repeats; it is
+    brought up to date. None leaves it to `HeadReader`, which reads every other: what has come in part, interim
+    responses, long lines, line ends that are no CRLF. Raises MalformedResponse, as that would.
     """
     end = data.find(b"\r\n\r\n") + 4
     if end < 4 or end > limits.line or end > limits.head:
@@ -131,8 +139,9 @@ def head_at_once(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Head, by
     version, status, reason = _status_of(lines[0])
     if status < 200:
         return None
-    fields, by_name = parse_fields(lines[1:-2], limits, None if block.isascii() else " \t")
-    return Head(version, status, reason, fields, by_name), data[end:]
+    blanks = None if block.isascii() else " \t"
+    named = _fields_of(lines[1:-2], limits, blanks, {} if known is None else known)
+    return Head(version, status, reason, *named), data[end:]
 
 
 def parse_head(block: bytes | bytearray, limits: Limits = DEFAULT_LIMITS) -> Head:
@@ -182,21 +191,36 @@ def parse_fields(
     lines: list[str], limits: Limits, blanks: str | None = " \t"
 ) -> tuple[list[tuple[str, str]], dict[str, tuple[str, str]] | None]:
     """Names and values (RFC 9112 §5) in *lines*, which hold nothing but text; and by name, as `Head` has them."""
-    fields: list[tuple[str, str]] = []
-    by_name: dict[str, tuple[str, str]] = {}
-    for line in lines:
-        name, colon, value = line.partition(": ")
-        lower = _SEEN.get(name)
-        if lower is None or not colon:
-            if line[:1] in (" ", "\t"):
-                return parse_fields(_unfolded(lines), limits, blanks)
-            name, colon, value = line.partition(":")
-            lower = _lower_of(name, line)
-        by_name[lower] = field = (name, value.strip(blanks))
-        fields.append(field)
-    if len(fields) > limits.fields:
-        raise MalformedResponse(f"{len(fields)} fields in one section; at most {limits.fields} are accepted")
-    return fields, by_name if len(by_name) == len(fields) else None
+    return _fields_of(lines, limits, blanks, {})
+
+
+def _fields_of(
+    lines: list[str], limits: Limits, blanks: str | None, known: KnownLines
+) -> tuple[list[tuple[str, str]], dict[str, tuple[str, str]] | None]:
+    """The same; only lines that are not *known* are read. After that exactly these are."""
+    read = list(map(known.get, lines))
+    if None in read:
+        for place, line in enumerate(lines):
+            if read[place] is None:
+                if line[:1] in (" ", "\t"):
+                    return _fields_of(_unfolded(lines), limits, blanks, {})
+                read[place] = _field_of(line, blanks)
+        known.clear()
+        known.update(zip(lines, cast("list[_Field]", read), strict=True))
+    if len(read) > limits.fields:
+        raise MalformedResponse(f"{len(read)} fields in one section; at most {limits.fields} are accepted")
+    by_name = dict(cast("list[_Field]", read))
+    if len(by_name) == len(read):
+        return list(by_name.values()), by_name
+    return [field for _, field in cast("list[_Field]", read)], None
+
+
+def _field_of(line: str, blanks: str | None) -> _Field:
+    name, colon, value = line.partition(":")
+    lower = _SEEN.get(name)
+    if lower is None or not colon:
+        lower = _lower_of(name, line)
+    return lower, (name, value.strip(blanks))
 
 
 def _lower_of(name: str, line: str) -> str:

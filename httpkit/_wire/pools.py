@@ -100,6 +100,7 @@ _IDEMPOTENT = frozenset(("GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"))
 #: How a connection dies that the server has closed meanwhile.
 _DEAD = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 _STOCK_URLOPEN = _HTTPConnectionPool.urlopen
+_OURS = (connections.HTTPConnection, connections.HTTPSConnection)
 
 
 class _Slots(queue.LifoQueue[Any]):
@@ -241,10 +242,7 @@ class HTTPConnectionPool(_HTTPConnectionPool):
         """False where something has replaced urllib3's connections or its `urlopen`: then that must be
         asked.
         """
-        return (
-            type(self).ConnectionCls in (connections.HTTPConnection, connections.HTTPSConnection)
-            and _HTTPConnectionPool.urlopen is _STOCK_URLOPEN
-        )
+        return type(self).ConnectionCls in _OURS and _HTTPConnectionPool.urlopen is _STOCK_URLOPEN
 
     def is_forwarding(self, target: str) -> bool:
         """True when a proxy is to send the request on, rather than to carry a tunnel: then *target* is a
@@ -288,7 +286,7 @@ class HTTPConnectionPool(_HTTPConnectionPool):
                 # Made before something replaced the class, as recording libraries do, or before that ended.
                 conn.close()
                 return self._new_conn()
-            if conn.sock is not None and not self._is_usable(conn):
+            if conn.sock is not None and not (self._is_fresh(conn) and conn.is_connected):
                 conn.close()
         except BaseException:
             self._put_conn(None)
@@ -307,11 +305,9 @@ class HTTPConnectionPool(_HTTPConnectionPool):
                 raise known from error
             raise EmptyPoolError(self, f"no connection became free within {limit} s") from error
 
-    def _is_usable(self, conn: Any) -> bool:
+    def _is_fresh(self, conn: Any) -> bool:
         expiry = self.keepalive_expiry
-        if expiry is not None and self.clock() - getattr(conn, "idle_since", 0.0) > expiry:
-            return False
-        return bool(conn.is_connected)
+        return expiry is None or self.clock() - getattr(conn, "idle_since", 0.0) <= expiry
 
     def _put_conn(self, conn: Any) -> None:
         """Take back a place, and with it *conn* when it can be used again. It takes no lock."""
@@ -337,7 +333,6 @@ class HTTPConnectionPool(_HTTPConnectionPool):
         target: str,
         fields: list[tuple[str, Any]],
         body: Any,
-        *,
         connect_timeout: float | None,
         read_timeout: float | None,
         rewind: Callable[[], bool],
@@ -358,7 +353,11 @@ class HTTPConnectionPool(_HTTPConnectionPool):
             kept = conn.sock is not None
             limit = connect_timeout
             try:
-                self._open(conn, target, connect_timeout)
+                conn.timeout = connect_timeout
+                if kept:
+                    self._validate_conn(conn)
+                else:
+                    self._open(conn, target)
                 limit = read_timeout
                 if conn.sock.gettimeout() != read_timeout:
                     conn.sock.settimeout(read_timeout)
@@ -389,12 +388,10 @@ class HTTPConnectionPool(_HTTPConnectionPool):
                         raise
                     raise known from error
 
-    def _open(self, conn: Any, target: str, connect_timeout: float | None) -> None:
-        """Connect, by way of a proxy's tunnel where there is one, unless *conn* is open."""
-        conn.timeout = connect_timeout
-        if conn.sock is None:
-            conn.began_sending = conn.sent_all = conn.began_receiving = False
-        if conn.is_closed and self.proxy is not None and not self.is_forwarding(target):
+    def _open(self, conn: Any, target: str) -> None:
+        """Connect, by way of a proxy's tunnel where there is one."""
+        conn.began_sending = conn.sent_all = conn.began_receiving = False
+        if self.proxy is not None and not self.is_forwarding(target):
             self._prepare_proxy(conn)
         # Connects by TLS, and warns of connections without verification.
         self._validate_conn(conn)

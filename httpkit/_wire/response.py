@@ -136,18 +136,20 @@ class BodyReader(io.RawIOBase):
     #: As http.client has it: 10 or 11.
     version = 11
 
+    _fault: Exception | None = None
+    _at = 0
+    _file: io.BufferedReader | None = None
+    _direct: _Direct | None = None
+
     def __init__(
-        self, lease: Lease, body: http11.Body, first: bytes, *, persistent: bool, upgraded: bool = False
+        self, lease: Lease, body: http11.Body, first: bytes, persistent: bool, upgraded: bool = False
     ) -> None:
         self._lease: Lease | None = lease
         self._body = body
         self._persistent = persistent
         # After 101 the connection goes on, though not for HTTP: it waits for somebody to take it.
         self._upgraded = upgraded
-        self._fault: Exception | None = None
-        self._ready, self._at = b"", 0
-        self._file: io.BufferedReader | None = None
-        self._direct: _Direct | None = None
+        self._ready = b""
         if first:
             try:
                 self._ready = body.feed(first)
@@ -305,8 +307,7 @@ class BodyReader(io.RawIOBase):
 
     def _read_all(self) -> bytes:
         first = self._ready[self._at :] if self._at else self._ready
-        self._ready, self._at = b"", 0
-        body = self._body
+        self._ready, self._at, body = b"", 0, self._body
         if body.done and self._fault is None:
             self._finish()
             return first
@@ -383,8 +384,24 @@ class WireResponse(BaseHTTPResponse):
     #: What urllib3's has.
     auto_close = True
     enforce_content_length = True
+    version = 11
+    version_string = "HTTP/1.1"
+    chunked = False
+    decode_content = False
+    _retries = None
+    _decoder_initialized = False
+    _has_decoded_content = False
     #: Whether the connection had carried an answer before.
     is_on_kept_connection: bool | None = None
+    _fields: HTTPHeaderDict | None = None
+    _decoding: decoding.Decoder | None = None
+    _decoded = b""
+    _decoded_at = 0
+    _flushed = False
+    _tell = 0
+    _ends = 0
+    _closed_by_hand = False
+    _body: bytes | None = None
     _most: int | None = None
     _ratio: float | None = decoding.DEFAULT_RATIO
     _came = 0
@@ -397,38 +414,27 @@ class WireResponse(BaseHTTPResponse):
         head: http11.Head,
         lease: Lease,
         fp: BodyReader,
-        *,
         url: str | None = None,
+        *,
         decode_content: bool = False,
     ) -> None:
         # Not the base's __init__: it copies and scans the fields, which is a third of what a small response
         # may cost.
         self.head = head
-        self._fields: HTTPHeaderDict | None = None
         self.status = head.status
-        self.version = head.version
-        self.version_string = "HTTP/1.1" if head.version >= 11 else "HTTP/1.0"
         self.reason = head.reason
-        self.decode_content = decode_content
-        self.chunked = isinstance(fp._body, http11.ChunkedBody)
         # Libraries that cache put a wrapper of theirs here, so all reading goes by way of it.
         self._fp: Any = fp
         self._reader = fp
-        if head.version != fp.version:
-            fp.version = head.version
         self._lease = lease
         self._target = url
-        self._retries = None
-        self._decoding: decoding.Decoder | None = None
-        self._decoder_initialized = False
-        self._has_decoded_content = False
-        self._decoded = b""
-        self._decoded_at = 0
-        self._flushed = False
-        self._tell = 0
-        self._ends = 0
-        self._closed_by_hand = False
-        self._body: bytes | None = None
+        if head.version < 11:
+            self.version = fp.version = head.version
+            self.version_string = "HTTP/1.0"
+        if type(fp._body) is http11.ChunkedBody:
+            self.chunked = True
+        if decode_content:
+            self.decode_content = True
 
     # -- what the head says
 
@@ -460,7 +466,7 @@ class WireResponse(BaseHTTPResponse):
     @property
     def sets_cookies(self) -> bool:
         """True when there is a Set-Cookie field."""
-        return self.head.sets_cookies
+        return self.head.has("set-cookie")
 
     @property
     def trailers(self) -> HTTPHeaderDict:
@@ -582,9 +588,16 @@ class WireResponse(BaseHTTPResponse):
 
         Errors as `read`.
         """
-        if self._fp is self._reader and self._is_untouched() and not self.head.values("content-encoding"):
+        reader = self._reader
+        # As it stands when nothing was read, bounded or replaced yet, nothing went wrong, and nothing is coded.
+        if (
+            self._fp is reader
+            and not (self._decoder_initialized or self._tell or self._fault)
+            and self._most is None
+            and not self.head.has("content-encoding")
+        ):
             try:
-                data: bytes = self._reader.read()
+                data = reader._read_all()
             except BaseException as error:
                 known = self._broken(error)
                 if known is error:
@@ -595,10 +608,6 @@ class WireResponse(BaseHTTPResponse):
             data = self.read(decode_content=True)
         self._closed_by_hand = True
         return data
-
-    def _is_untouched(self) -> bool:
-        """True when nothing was read or bounded yet, and nothing went wrong."""
-        return not (self._decoder_initialized or self._tell or self._fault) and self._most is None
 
     def read1(self, amt: int | None = None, decode_content: bool | None = None) -> bytes:
         """At most *amt* bytes, with at most one wait where the content is not coded."""
