@@ -462,7 +462,7 @@ class HTTPAdapter(BaseAdapter):
         response.reason = getattr(resp, "reason", None)  # type: ignore[assignment]
         url: Any = req.url
         response.url = url.decode("utf-8") if isinstance(url, bytes) else url
-        if "set-cookie" in headers.names:
+        if "set-cookie" in headers.names():
             response.cookies = cookies_set_by(req, resp)
         response.request = req
         response.connection = self
@@ -584,7 +584,9 @@ class HTTPAdapter(BaseAdapter):
         InvalidURL and InvalidHeader for what cannot be sent; ValueError for a *timeout* or *cert* that
         means nothing.
         """
-        limits = _limits(timeout, self._default_timeout)
+        limits: Timeout | TimeoutSauce = DEFAULT_TIMEOUT
+        if timeout is not None or self._default_timeout is not None:
+            limits = _limits(timeout, self._default_timeout)
         if self._route is not None and self._route.uds is not None:
             proxies = None
         conn = facts = None
@@ -594,7 +596,7 @@ class HTTPAdapter(BaseAdapter):
                 conn = self._kept_pool(request, facts.origin, verify, cert)
         if conn is None:
             conn = self._pool(request, verify, proxies, cert)
-            self.cert_verify(conn, cast(str, request.url), verify, cert)
+            self.cert_verify(conn, request.url, verify, cert)  # type: ignore[arg-type]  # _pool has looked at it
         if facts is not None and type(request) is PreparedRequest:
             target = facts.target
         else:
@@ -603,7 +605,7 @@ class HTTPAdapter(BaseAdapter):
             self._instruct(conn)
         self.add_headers(request, stream=stream, timeout=timeout, verify=verify, cert=cert, proxies=proxies)
         try:
-            if isinstance(conn, pools.HTTPConnectionPool) and conn.is_ours and _never_retries(self.max_retries):
+            if isinstance(conn, pools.HTTPConnectionPool) and conn.is_ours() and self._never_retries():
                 answer = self._exchange(conn, request, target, limits, facts)
             else:
                 answer = self._urlopen(conn, request, target, limits)
@@ -626,7 +628,7 @@ class HTTPAdapter(BaseAdapter):
         """Send *request* on a connection of our own pools."""
         headers, body = request.headers, request.body
         if type(headers) is CaseInsensitiveDict:
-            fields, names = headers.pairs(), headers.names
+            fields, names = headers.pairs(), headers.names()
         else:
             # A subclass may have an order of its own.
             fields = list(headers.items())
@@ -662,6 +664,10 @@ class HTTPAdapter(BaseAdapter):
             # As urlopen would say it, since programs look at the reason of the error that they are given.
             self.max_retries.increment(request.method, target, error=cast(Exception, error), _pool=conn)
             raise
+
+    def _never_retries(self) -> bool:
+        retries = self.max_retries
+        return type(retries) is Retry and not retries.total and not retries.status_forcelist
 
     def _urlopen(
         self, conn: Any, request: PreparedRequest, target: str, limits: Timeout | TimeoutSauce
@@ -710,7 +716,7 @@ class HTTPAdapter(BaseAdapter):
         except TypeError:
             # A setting that cannot be a key, which is for the long way to say.
             return None
-        if kept is not None and kept.is_open and kept.manager is self.poolmanager:
+        if kept is not None and kept.is_open() and kept.manager is self.poolmanager:
             return kept
         if len(self._kept) >= self._pool_connections:
             self._kept.clear()
@@ -836,10 +842,6 @@ _STOCK_METHODS = tuple(HTTPAdapter.__dict__[name] for name in _POOL_METHODS)
 def _is_policy(given: object) -> bool:
     """True for a policy of our own. Their class is not loaded for programs that have none."""
     return getattr(given, "attempts", None) is not None and not hasattr(given, "increment")
-
-
-def _never_retries(retries: Retry) -> bool:
-    return type(retries) is Retry and not retries.total and not retries.status_forcelist
 
 
 def _rewound(request: PreparedRequest) -> bool:

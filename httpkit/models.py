@@ -99,7 +99,9 @@ _LONGEST_REASON = 200
 
 _USUAL_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _NO_HOOKS: dict[str, list[HookType]] = {"response": []}
-_NO_TIME = dt.timedelta(0)
+#: Methods that say nothing by having no body (RFC 9110 §8.6).
+_BODILESS = ("GET", "HEAD")
+_UNFRAMED = (None, None, None)
 _FRAMING = ("Content-Length", "Transfer-Encoding")
 _FRAMING_NAMES = ("content-length", "transfer-encoding")
 _KINDS = {3: "Redirection", 4: "Client Error", 5: "Server Error"}
@@ -363,7 +365,7 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
         if not headers:
             self.headers = CaseInsensitiveDict()
             return
-        if type(headers) is CaseInsensitiveDict and headers.is_approved:
+        if type(headers) is CaseInsensitiveDict and headers.is_approved():
             self.headers = headers.copy()
             return
         try:
@@ -388,7 +390,10 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
         """
         if not data and not files and json is None:
             self.body = None
-            self._frame(None, None)
+            if self.method in _BODILESS and _framing_said(self.headers) == _UNFRAMED[1:]:
+                self._framed = _UNFRAMED
+            else:
+                self._frame(None, None)
             return
         try:
             prepared = bodies.prepare(data, files, json)
@@ -408,7 +413,7 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
         A Transfer-Encoding that the caller set stands for a body of any length.
         """
         if body is None:
-            if self.method not in ("GET", "HEAD") and "Content-Length" not in self.headers:
+            if self.method not in _BODILESS and "Content-Length" not in self.headers:
                 self.headers["Content-Length"] = "0"
         elif "Transfer-Encoding" in self.headers:
             self.headers.pop("Content-Length", None)
@@ -500,7 +505,7 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
 
 def _framing_said(headers: Any) -> tuple[Any, Any]:
     """The values of `_FRAMING` in *headers*: a program may have put a plain mapping there."""
-    if type(headers) is CaseInsensitiveDict and headers.names.isdisjoint(_FRAMING_NAMES):
+    if type(headers) is CaseInsensitiveDict and headers.names().isdisjoint(_FRAMING_NAMES):
         return None, None
     return headers.get(_FRAMING[0]), headers.get(_FRAMING[1])
 
@@ -554,6 +559,8 @@ class Response:
     #: How much the body may hold, as call, mount and session say together.
     _bounds: Bounds | None = None
     _is_cancelled = False
+    #: A number of seconds is made a timedelta when somebody asks.
+    _elapsed: float | dt.timedelta = 0.0
     #: The attempts before the one that this response ended, and the seconds waited before that.
     _before: tuple[tuple[Attempt, ...], float] = ((), 0.0)
 
@@ -569,7 +576,6 @@ class Response:
         self.encoding: str | None = None
         self.history: list[Response] = []
         self.reason: str = None  # type: ignore[assignment]
-        self.elapsed = _NO_TIME
         self.request: PreparedRequest = None  # type: ignore[assignment]
         self.connection: Any = None
 
@@ -603,6 +609,16 @@ class Response:
         lambda value: typed.retry_after(value, now=time.time()),
         "Seconds to wait before the next request (RFC 9110 §10.2.3), counted from now; None without a usable hint.",
     )
+
+    @property
+    def elapsed(self) -> dt.timedelta:
+        """How long it took from sending the request until the head of the response was there."""
+        elapsed = self._elapsed
+        return elapsed if isinstance(elapsed, dt.timedelta) else dt.timedelta(seconds=elapsed)
+
+    @elapsed.setter
+    def elapsed(self, elapsed: dt.timedelta) -> None:
+        self._elapsed = elapsed
 
     @property
     def cookies(self) -> RequestsCookieJar:
@@ -827,24 +843,23 @@ class Response:
                 )
             if self.status_code == 0 or self.raw is None:
                 self._content = None
+            # Asked of the class, since stand-ins for it have every attribute.
+            elif (
+                read_to_end := getattr(type(self.raw), "read_to_end", None)
+            ) is None or type(self).iter_content is not Response.iter_content:
+                # Somebody has a say in how it is read.
+                self._content = b"".join(self.iter_content(CONTENT_CHUNK_SIZE)) or b""
             else:
-                self._content = self._read_whole()
+                try:
+                    self._content = read_to_end(self.raw)
+                except BaseException as error:
+                    known = self._broken(error)
+                    if known is error:
+                        raise
+                    raise known from error
             self._content_consumed = True
-        return cast(bytes, self._content)
-
-    def _read_whole(self) -> bytes:
-        """All of the body: by way of `iter_content` where somebody has a say in that, else in one piece."""
-        # Asked of the class, since stand-ins for it have every attribute.
-        read_to_end = getattr(type(self.raw), "read_to_end", None)
-        if type(self).iter_content is not Response.iter_content or read_to_end is None:
-            return b"".join(self.iter_content(CONTENT_CHUNK_SIZE)) or b""
-        try:
-            return cast(bytes, read_to_end(self.raw))
-        except BaseException as error:
-            known = self._broken(error)
-            if known is error:
-                raise
-            raise known from error
+        content: Any = self._content
+        return content
 
     @property
     def text(self) -> str:

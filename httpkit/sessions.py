@@ -120,6 +120,7 @@ preferred_clock = time.perf_counter
 
 #: How URLs begin, and what is mounted by default.
 _USUAL = ("https://", "http://")
+_NO_HOOKS: dict[str, Any] = default_hooks()
 #: Bytes of the body of a redirect, content codings removed.
 _MOST_DRAINED = 1_048_576
 
@@ -488,8 +489,9 @@ class Session(SessionRedirectMixin):
             raise TypeError(f"prepare_request() takes a Request, not {type(request).__name__}")
         prepared = PreparedRequest()
         headers: Any = self.headers
-        if request.headers or not _is_sendable(headers):
+        if request.headers or type(headers) is not CaseInsensitiveDict or not _is_sendable(headers):
             headers = merge_headers(request.headers, headers)
+        params, hooks = request.params, request.hooks
         prepared.prepare(
             method=request.method.upper() if request.method else None,
             url=request.url,
@@ -497,10 +499,10 @@ class Session(SessionRedirectMixin):
             data=request.data,
             json=request.json,
             headers=headers,
-            params=merge_params(request.params, self.params),
+            params=merge_params(params, self.params) if self.params else params,
             auth=self._auth_for(request, headers),
-            cookies=self._cookies_for(request),
-            hooks=merge_hooks(request.hooks, self.hooks),
+            cookies=self._cookies_for(request) if request.cookies or len(self.cookies) else None,
+            hooks=merge_hooks(hooks, self.hooks) if self.hooks != _NO_HOOKS else hooks,
         )
         return prepared
 
@@ -525,10 +527,8 @@ class Session(SessionRedirectMixin):
         return None if "@" in url and _has_userinfo(url) else get_netrc_auth(url)
 
     def _cookies_for(self, request: Request) -> CookiesType:
-        """The jar of the session with the cookies of the call; None, the usual case, when both are empty."""
+        """The jar of the session with the cookies of the call."""
         given = request.cookies
-        if not given and not len(self.cookies):
-            return None
         merged = merge_cookies(RequestsCookieJar(), self.cookies)
         if not given:
             return merged
@@ -650,7 +650,8 @@ class Session(SessionRedirectMixin):
                 f"send() takes a prepared request, not {kind}: call session.prepare_request(request) first"
             )
         allow_redirects = kwargs.pop("allow_redirects", True)
-        request.frame_edited()
+        if request.body is not request._framed[0]:
+            request.frame_edited()
         self._settle(request, kwargs)
         if request._is_for_proxy and not _reading_proxy(request.url or "", kwargs["proxies"]):
             request = request.copy()
@@ -661,7 +662,13 @@ class Session(SessionRedirectMixin):
             # That was for this hop: the next may be another mount's.
             kwargs["timeout"] = said
         try:
-            if response.status_code not in REDIRECT_STATI and self._follows_by_the_book:
+            cls = type(self)
+            if (
+                response.status_code not in REDIRECT_STATI
+                and cls.resolve_redirects is SessionRedirectMixin.resolve_redirects
+                and cls.get_redirect_target is SessionRedirectMixin.get_redirect_target
+            ):
+                # No subclass has its own idea of what a redirect is.
                 pass
             elif allow_redirects:
                 response = self._follow(response, request, kwargs)
@@ -676,15 +683,6 @@ class Session(SessionRedirectMixin):
             response.close()
             raise
         return response
-
-    @property
-    def _follows_by_the_book(self) -> bool:
-        """True when no subclass has its own idea of what a redirect is."""
-        cls = type(self)
-        return (
-            cls.resolve_redirects is SessionRedirectMixin.resolve_redirects
-            and cls.get_redirect_target is SessionRedirectMixin.get_redirect_target
-        )
 
     def _settle(self, request: PreparedRequest, kwargs: dict[str, Any]) -> None:
         """Fill in, in place, the settings that *kwargs* leaves open."""
@@ -726,30 +724,42 @@ class Session(SessionRedirectMixin):
                 try:
                     effect = steps.throw(error)
                 except StopIteration as done:
-                    return cast(Response, done.value)
+                    ended: Response = done.value
+                    return ended
                 continue
             try:
                 effect = steps.send(answer)
             except StopIteration as done:
-                return cast(Response, done.value)
+                ended = done.value
+                return ended
 
     def _perform(self, effect: Effect, adapter: BaseAdapter, settings: dict[str, Any]) -> Response:
-        if isinstance(effect, Send):
+        if type(effect) is Send:
             request = effect.request
+            own = None
+            if self.max_response_size is not UNSET or self.max_decompression_ratio is not UNSET:
+                own = Bounds(self.max_response_size, self.max_decompression_ratio)
             if isinstance(settings["timeout"], RunningTimeout):
                 _check(settings["timeout"], request)
             send = adapter.send
-            if self.breaker is not None or self.rate_limit is not None or _is_gated(adapter):
+            gated: bool = getattr(adapter, "_is_gated", False)
+            if gated or self.breaker is not None or self.rate_limit is not None:
                 send = self._admit(request, adapter, settings)
             start = preferred_clock()
             response = send(request, **settings)
-            response.elapsed = timedelta(0, preferred_clock() - start)
-            self._bound(response, request)
+            seconds = preferred_clock() - start
+            if type(response) is Response:
+                response._elapsed = seconds
+            else:
+                response.elapsed = timedelta(seconds=seconds)
+            if own is not None or request._bounds is not None:
+                self._bound(response, request, own)
             return response
         if isinstance(effect, RunHooks):
             # Auth may have brought another response from the adapter.
             response = dispatch_hook("response", effect.request.hooks, effect.response, **settings)
-            self._bound(response, effect.request)
+            own = Bounds.of(self.max_response_size, self.max_decompression_ratio)
+            self._bound(response, effect.request, own)
             return response
         if isinstance(effect, Read):
             effect.response.content  # noqa: B018  # the property reads
@@ -804,14 +814,9 @@ class Session(SessionRedirectMixin):
         if not rehearsed(seconds):
             self._sleep(seconds)
 
-    def _bound(self, response: Any, request: PreparedRequest) -> None:
-        """Let the bounds of the call, else those of the mount, else this session's, hold for the body."""
-        own = None
-        if self.max_response_size is not UNSET or self.max_decompression_ratio is not UNSET:
-            own = Bounds(self.max_response_size, self.max_decompression_ratio)
-        elif request._bounds is None:
-            return
-        if isinstance(response, Response):
+    def _bound(self, response: Any, request: PreparedRequest, own: Bounds | None) -> None:
+        """Let the bounds of the call, else those of the mount, else *own*, this session's, hold for the body."""
+        if isinstance(response, Response) and (own or request._bounds):
             given = (one for one in (request._bounds, response._bounds, own) if one is not None)
             response._limit(reduce(Bounds.over, given))
 
@@ -907,16 +912,9 @@ class Session(SessionRedirectMixin):
             setattr(self, name, value)
 
 
-def _is_gated(adapter: object) -> bool:
-    """True when *adapter* has a breaker or a rate limit of its own; any object may be mounted."""
-    return getattr(adapter, "_is_gated", False)
-
-
-def _is_sendable(headers: object) -> bool:
+def _is_sendable(headers: CaseInsensitiveDict[Any]) -> bool:
     """True when the fields of a session can be sent as they are: none of them is None, which would remove it."""
-    return type(headers) is CaseInsensitiveDict and (
-        headers.is_approved or None not in [value for _, value in headers.pairs()]
-    )
+    return headers.is_approved() or None not in [value for _, value in headers.pairs()]
 
 
 def _hold_to(adapter: BaseAdapter, guard: AddressPolicy, request: PreparedRequest) -> None:

@@ -64,12 +64,10 @@ class CaseInsensitiveDict(MutableMapping[str, V], Generic[V]):
         """Remember that *pairs* were looked at and found good; see `is_approved`."""
         self._approved = tuple(pairs)
 
-    @property
     def is_approved(self) -> bool:
         """True when what is in it now is what was approved, so that nobody need look at it again."""
         return not self._repeats and tuple(self._store.values()) == self._approved
 
-    @property
     def names(self) -> KeysView[str]:
         """The names that are in it, in lower case."""
         return self._store.keys()
@@ -147,7 +145,9 @@ class CaseInsensitiveDict(MutableMapping[str, V], Generic[V]):
     def copy(self) -> CaseInsensitiveDict[V]:
         """A copy that shares no state with this one."""
         twin = type(self).__new__(type(self))
-        twin.__dict__.update(self.__dict__)
+        if type(self) is not CaseInsensitiveDict:
+            twin.__dict__.update(self.__dict__)
+        twin._approved = self._approved
         twin._store = self._store.copy()
         twin._repeats = {k: list(v) for k, v in self._repeats.items()} if self._repeats else None
         return twin

@@ -150,6 +150,7 @@ class _Lease:
     def begin(self, sock: Any) -> None:
         """From now on the answer is read from *sock*, and never from another one of the same connection."""
         self._sock = sock
+        self._connection.is_busy = True
         _reading.add(self._connection)
 
     @property
@@ -158,7 +159,8 @@ class _Lease:
 
     def receive(self, size: int) -> bytes:
         try:
-            return cast(bytes, self._sock.recv(size))
+            data: bytes = self._sock.recv(size)
+            return data
         except OSError as error:
             raise self._broken(error) from error
 
@@ -193,6 +195,7 @@ class _Lease:
             return
         connection = self._connection
         _reading.discard(connection)
+        connection.is_busy = False
         # In this order: see `cancel`.
         if not reusable or connection.is_stray or self._is_cancelled:
             connection.close()
@@ -265,6 +268,8 @@ class HTTPConnection(_HTTPConnection):
     limits = http11.DEFAULT_LIMITS
     #: When the last exchange ended, by the clock of the pool.
     idle_since = 0.0
+    #: True while an answer is being read from it.
+    is_busy = False
     #: True when urllib3 gives the connection back by itself.
     is_returned_by_caller = False
     #: True when its place in the pool is taken already.
@@ -292,11 +297,6 @@ class HTTPConnection(_HTTPConnection):
     #: Tells whether there is anything to read from the socket, and which socket that is.
     _poller: Any = None
     _polled: Any = None
-
-    @property
-    def is_busy(self) -> bool:
-        """True while an answer is being read from it."""
-        return self in _reading
 
     @property
     def is_connected(self) -> bool:

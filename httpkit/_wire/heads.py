@@ -111,11 +111,6 @@ class Head:
         field = self.by_name.get(name)
         return () if field is None else (field[1],)
 
-    def has(self, name: str) -> bool:
-        """True when there is a field *name* (in lower case)."""
-        by_name = self.by_name
-        return bool(self.values(name)) if by_name is None else name in by_name
-
     def __repr__(self) -> str:
         return f"<Head {self.status} with {len(self.fields)} fields>"
 

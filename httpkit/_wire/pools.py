@@ -232,12 +232,10 @@ class HTTPConnectionPool(_HTTPConnectionPool):
             self.pool.wait_when_empty()
         _pools.add(self)
 
-    @property
     def is_open(self) -> bool:
         """True while connections that come back are kept."""
         return self.pool is not None and not self._retired
 
-    @property
     def is_ours(self) -> bool:
         """False where something has replaced urllib3's connections or its `urlopen`: then that must be
         asked.
@@ -286,8 +284,12 @@ class HTTPConnectionPool(_HTTPConnectionPool):
                 # Made before something replaced the class, as recording libraries do, or before that ended.
                 conn.close()
                 return self._new_conn()
-            if conn.sock is not None and not (self._is_fresh(conn) and conn.is_connected):
-                conn.close()
+            if conn.sock is not None:
+                expiry = self.keepalive_expiry
+                if expiry is not None and self.clock() - getattr(conn, "idle_since", 0.0) > expiry:
+                    conn.close()
+                elif not conn.is_connected:
+                    conn.close()
         except BaseException:
             self._put_conn(None)
             raise
@@ -304,10 +306,6 @@ class HTTPConnectionPool(_HTTPConnectionPool):
             if isinstance(known, RequestException):
                 raise known from error
             raise EmptyPoolError(self, f"no connection became free within {limit} s") from error
-
-    def _is_fresh(self, conn: Any) -> bool:
-        expiry = self.keepalive_expiry
-        return expiry is None or self.clock() - getattr(conn, "idle_since", 0.0) <= expiry
 
     def _put_conn(self, conn: Any) -> None:
         """Take back a place, and with it *conn* when it can be used again. It takes no lock."""

@@ -421,6 +421,10 @@ class WireResponse(BaseHTTPResponse):
         # Not the base's __init__: it copies and scans the fields, which is a third of what a small response
         # may cost.
         self.head = head
+        names = head.by_name
+        #: False when there is no Set-Cookie field.
+        self.sets_cookies = names is None or "set-cookie" in names
+        self._is_coded = names is None or "content-encoding" in names
         self.status = head.status
         self.reason = head.reason
         # Libraries that cache put a wrapper of theirs here, so all reading goes by way of it.
@@ -462,11 +466,6 @@ class WireResponse(BaseHTTPResponse):
         """
         known = self.head.by_name
         return None if known is None or self._fields is not None else known.copy()
-
-    @property
-    def sets_cookies(self) -> bool:
-        """True when there is a Set-Cookie field."""
-        return self.head.has("set-cookie")
 
     @property
     def trailers(self) -> HTTPHeaderDict:
@@ -594,7 +593,7 @@ class WireResponse(BaseHTTPResponse):
             self._fp is reader
             and not (self._decoder_initialized or self._tell or self._fault)
             and self._most is None
-            and not self.head.has("content-encoding")
+            and not self._is_coded
         ):
             try:
                 data = reader._read_all()
