@@ -264,6 +264,9 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
         self.hooks = _hooks.default_hooks()
         self._body_position = None
         self._jar = None
+        self._is_for_proxy = self._is_hop = False
+        self._bounds = None
+        self._retry = UNSET
 
     @property
     def _cookies(self) -> CookieJar:

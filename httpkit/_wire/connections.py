@@ -265,7 +265,7 @@ class HTTPConnection(_HTTPConnection):
     """A connection that sends the fields it is given and nothing more, and answers with a `WireResponse`."""
 
     response_class = _Message
-    limits = http11.DEFAULT_LIMITS
+    limits: http11.Limits
     #: When the last exchange ended, by the clock of the pool.
     idle_since = 0.0
     #: True while an answer is being read from it.
@@ -407,6 +407,8 @@ class HTTPConnection(_HTTPConnection):
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
         self._known_lines: http11.KnownLines = {}
+        self.limits = http11.DEFAULT_LIMITS
+        self.is_busy = self.is_stray = False
         _connections.add(self)
 
     def lease(self, pool: Any) -> _Lease:

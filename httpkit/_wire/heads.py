@@ -124,19 +124,46 @@ def head_at_once(
     brought up to date. None leaves it to `HeadReader`, which reads every other: what has come in part, interim
     responses, long lines, line ends that are no CRLF. Raises MalformedResponse, as that would.
     """
-    end = data.find(b"\r\n\r\n") + 4
-    if end < 4 or end > limits.line or end > limits.head:
+    end = data.find(b"\r\n\r\n")
+    if end < 0 or end + 4 > limits.line or end + 4 > limits.head:
         return None
-    block = data[:end]
-    lines = _plain_lines(block)
-    if lines is None or len(lines[0]) > _USUAL_STATUS_LINE:
+    lines = data[:end].decode("latin-1").split("\r\n")
+    start = lines.pop(0)
+    status = _plain_status(start) if len(start) <= _USUAL_STATUS_LINE else None
+    if status is None:
         return None
-    version, status, reason = _status_of(lines[0])
-    if status < 200:
-        return None
-    blanks = None if block.isascii() else " \t"
-    named = _fields_of(lines[1:-2], limits, blanks, {} if known is None else known)
-    return Head(version, status, reason, *named), data[end:]
+    if known is None:
+        known = {}
+    read = list(map(known.get, lines))
+    if None in read:
+        if not _learn(lines, known):
+            return None
+        read = [known[line] for line in lines]
+    if len(read) > limits.fields:
+        raise _too_many(len(read), limits)
+    by_name = dict(cast("list[_Field]", read))
+    if len(by_name) == len(read):
+        return Head(*status, list(by_name.values()), by_name), data[end + 4 :]
+    return Head(*status, [field for _, field in cast("list[_Field]", read)]), data[end + 4 :]
+
+
+def _learn(lines: list[str], known: KnownLines) -> bool:
+    """Let *known* be *lines* and nothing else; False when one of them is no field in one line of text.
+
+    What is known already was looked at when it came first.
+    """
+    learnt = {}
+    for line in lines:
+        field = known.get(line)
+        if field is None:
+            if line[:1] in (" ", "\t") or NOT_TEXT.search(line):
+                return False
+            # Without obs-text, strip(None) takes SP and HTAB only, and is the faster one.
+            field = _field_of(line, None if line.isascii() else " \t")
+        learnt[line] = field
+    known.clear()
+    known.update(learnt)
+    return True
 
 
 def parse_head(block: bytes | bytearray, limits: Limits = DEFAULT_LIMITS) -> Head:
@@ -144,10 +171,7 @@ def parse_head(block: bytes | bytearray, limits: Limits = DEFAULT_LIMITS) -> Hea
     lines = _plain_lines(block) if len(block) <= limits.line else None
     if lines is None:
         lines = _checked_lines(block.decode("latin-1"), limits)
-    start = lines[0]
-    usual = len(start) <= _USUAL_STATUS_LINE
-    version, status, reason = _status_of(start) if usual else _status_of.__wrapped__(start)
-    # Without obs-text, strip(None) takes SP and HTAB only, and is the faster one.
+    version, status, reason = _status_of(lines[0])
     fields, by_name = parse_fields(lines[1:-2], limits, None if block.isascii() else " \t")
     return Head(version, status, reason, fields, by_name)
 
@@ -160,6 +184,14 @@ def _plain_lines(block: bytes | bytearray) -> list[str] | None:
 
 
 @lru_cache(maxsize=256)
+def _plain_status(line: str) -> tuple[int, int, str] | None:
+    """The same as `_status_of`; None for what is no text, and for an interim response."""
+    if NOT_TEXT.search(line):
+        return None
+    found = _status_of(line)
+    return found if found[1] >= 200 else None
+
+
 def _status_of(line: str) -> tuple[int, int, str]:
     """Version, status code and reason phrase in a status line, which holds nothing but text (RFC 9112 §4)."""
     match = _STATUS_LINE.fullmatch(line)
@@ -186,28 +218,19 @@ def parse_fields(
     lines: list[str], limits: Limits, blanks: str | None = " \t"
 ) -> tuple[list[tuple[str, str]], dict[str, tuple[str, str]] | None]:
     """Names and values (RFC 9112 §5) in *lines*, which hold nothing but text; and by name, as `Head` has them."""
-    return _fields_of(lines, limits, blanks, {})
-
-
-def _fields_of(
-    lines: list[str], limits: Limits, blanks: str | None, known: KnownLines
-) -> tuple[list[tuple[str, str]], dict[str, tuple[str, str]] | None]:
-    """The same; only lines that are not *known* are read. After that exactly these are."""
-    read = list(map(known.get, lines))
-    if None in read:
-        for place, line in enumerate(lines):
-            if read[place] is None:
-                if line[:1] in (" ", "\t"):
-                    return _fields_of(_unfolded(lines), limits, blanks, {})
-                read[place] = _field_of(line, blanks)
-        known.clear()
-        known.update(zip(lines, cast("list[_Field]", read), strict=True))
+    read = []
+    for line in lines:
+        if line[:1] in (" ", "\t"):
+            return parse_fields(_unfolded(lines), limits, blanks)
+        read.append(_field_of(line, blanks))
     if len(read) > limits.fields:
-        raise MalformedResponse(f"{len(read)} fields in one section; at most {limits.fields} are accepted")
-    by_name = dict(cast("list[_Field]", read))
-    if len(by_name) == len(read):
-        return list(by_name.values()), by_name
-    return [field for _, field in cast("list[_Field]", read)], None
+        raise _too_many(len(read), limits)
+    by_name = dict(read)
+    return [field for _, field in read], by_name if len(by_name) == len(read) else None
+
+
+def _too_many(count: int, limits: Limits) -> MalformedResponse:
+    return MalformedResponse(f"{count} fields in one section; at most {limits.fields} are accepted")
 
 
 def _field_of(line: str, blanks: str | None) -> _Field:

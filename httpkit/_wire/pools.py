@@ -228,6 +228,7 @@ class HTTPConnectionPool(_HTTPConnectionPool):
         self.pool_timeout = pool_timeout
         self.route = route
         self.tls = tls
+        self._retired = False
         if self.block and isinstance(self.pool, _Slots):
             self.pool.wait_when_empty()
         _pools.add(self)

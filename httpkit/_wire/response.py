@@ -126,19 +126,18 @@ class _ByHand:
         return getattr(self._reader.file_of_connection(), name)
 
 
-class BodyReader(io.RawIOBase):
+class BodyReader:
     """The content of one body in the order in which it arrives.
 
-    The connection is given back with the last byte of it.
+    The connection is given back with the last byte of it. What else a file of `io` has, such as lines, is there when it
+    is asked for.
     """
 
     _filled: io.BufferedReader
+    _whole: io.RawIOBase | None = None
     #: As http.client has it: 10 or 11.
     version = 11
-
-    _fault: Exception | None = None
-    _at = 0
-    _file: io.BufferedReader | None = None
+    _is_closed = False
     _direct: _Direct | None = None
 
     def __init__(
@@ -149,7 +148,9 @@ class BodyReader(io.RawIOBase):
         self._persistent = persistent
         # After 101 the connection goes on, though not for HTTP: it waits for somebody to take it.
         self._upgraded = upgraded
-        self._ready = b""
+        self._fault: Exception | None = None
+        self._ready, self._at = b"", 0
+        self._file: io.BufferedReader | None = None
         if first:
             try:
                 self._ready = body.feed(first)
@@ -173,7 +174,7 @@ class BodyReader(io.RawIOBase):
     @property
     def closed(self) -> bool:
         """True when nothing more can be read; libraries that cache wait for that."""
-        return super().closed or self.exhausted
+        return self._is_closed or self.exhausted
 
     def isclosed(self) -> bool:
         """The same, under http.client's name."""
@@ -181,6 +182,27 @@ class BodyReader(io.RawIOBase):
 
     def readable(self) -> bool:
         return True
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        if self._whole is None:
+            self._whole = _AsFile(self)
+        return getattr(self._whole, name)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(_AsFile(self))
+
+    def __enter__(self) -> BodyReader:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        """Who forgets a response gives up the rest of its body."""
+        if self.__dict__.get("_lease") is not None:
+            self.close()
 
     @property
     def fp(self) -> Any:
@@ -360,8 +382,8 @@ class BodyReader(io.RawIOBase):
 
     def close(self) -> None:
         """Give up the rest. A connection with unread bytes is closed."""
+        self._is_closed = True
         self._abort()
-        super().close()
 
     def cancel(self) -> None:
         """Give up the rest, also under a thread that waits for it: that gets ResponseCancelled."""
@@ -371,6 +393,19 @@ class BodyReader(io.RawIOBase):
                 "the response was cancelled before its body was read"
             )
             lease.cancel()
+
+
+class _AsFile(io.RawIOBase):
+    """The same with all that `io` knows, for those who read lines or wrap it. Its end is not the body's."""
+
+    def __init__(self, reader: BodyReader) -> None:
+        self._reader = reader
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        return self._reader.readinto(buffer)
 
 
 class WireResponse(BaseHTTPResponse):
@@ -389,7 +424,6 @@ class WireResponse(BaseHTTPResponse):
     chunked = False
     decode_content = False
     _retries = None
-    _decoder_initialized = False
     _has_decoded_content = False
     #: Whether the connection had carried an answer before.
     is_on_kept_connection: bool | None = None
@@ -398,15 +432,11 @@ class WireResponse(BaseHTTPResponse):
     _decoded = b""
     _decoded_at = 0
     _flushed = False
-    _tell = 0
     _ends = 0
     _closed_by_hand = False
     _body: bytes | None = None
-    _most: int | None = None
     _ratio: float | None = decoding.DEFAULT_RATIO
     _came = 0
-    _fault: Exception | None = None
-
     _left: int | None = None
 
     def __init__(
@@ -430,6 +460,10 @@ class WireResponse(BaseHTTPResponse):
         # Libraries that cache put a wrapper of theirs here, so all reading goes by way of it.
         self._fp: Any = fp
         self._reader = fp
+        self._decoder_initialized = False
+        self._tell = 0
+        self._most: int | None = None
+        self._fault: Exception | None = None
         self._lease = lease
         self._target = url
         if head.version < 11:

@@ -6,6 +6,7 @@ No test framework and no fuzzer is imported here, so that both can use it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from httpkit._wire import http11
@@ -95,9 +96,20 @@ def check(case: bytes) -> None:
 
 
 def check_at_once(data: bytes, limits: http11.Limits) -> None:
-    """Raise AssertionError unless the short way to read a head gives what the long one gives, or leaves it to that."""
+    """Raise AssertionError unless the short way to read a head gives what the long one gives, or leaves it to that,
+    on a connection that has carried nothing yet, and on one that has carried the same before, or a part of it.
+    """
+    known: http11.KnownLines = {}
+    for before in (b"", data, data.replace(b": ", b":\t", 1), data):
+        with suppress(MalformedResponse):
+            http11.head_at_once(before, limits, known)
+        check_with_known(data, limits, known)
+
+
+def check_with_known(data: bytes, limits: http11.Limits, known: http11.KnownLines) -> None:
+    """The same for a connection on which *known* lines have come."""
     try:
-        quick: object = http11.head_at_once(data, limits)
+        quick: object = http11.head_at_once(data, limits, known)
     except MalformedResponse:
         quick = MalformedResponse
     if quick is None:
