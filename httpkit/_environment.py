@@ -67,8 +67,8 @@ _HOME = "USERPROFILE" if os.name == "nt" else "HOME"
 
 # --- variables
 
-_Environ = type(os.environ)
-_IS_KNOWN = isinstance(getattr(os.environ, "_data", None), dict)
+#: The class of CPython's own; None where that keeps its variables another way.
+_Environ = type(os.environ) if isinstance(getattr(os.environ, "_data", None), dict) else None
 _encode = lru_cache(maxsize=128)(os.environ.encodekey)
 
 
@@ -82,7 +82,8 @@ def _stored() -> Mapping[Any, Any] | None:
     Asking `os.environ` itself for a variable that is not set costs a microsecond, and a call asks for ten.
     """
     environ = os.environ
-    return environ._data if _IS_KNOWN and type(environ) is _Environ else None
+    # Unknown to typeshed.
+    return environ._data if type(environ) is _Environ else None  # type: ignore[attr-defined]
 
 
 def _read(name: str) -> str | None:

@@ -229,7 +229,7 @@ def _read_in_spite(response: Response) -> Generator[Effect, Response, None]:
 def _keep_cookies(jar: CookieJar, request: PreparedRequest, response: Response) -> None:
     # A hook may have put anything in the place of a response.
     raw = getattr(response, "raw", None)
-    if raw is not None:
+    if raw is not None and getattr(raw, "sets_cookies", None) is not False:
         extract_cookies_to_jar(jar, request, raw)
 
 

@@ -51,7 +51,7 @@ from .timeouts import DEFAULT_TIMEOUT, UNSET, Timeout, Unset
 if TYPE_CHECKING:
     import os
     import ssl
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from ._types import CertType, ProxiesType, TimeoutType, VerifyType
     from ._wire.addresses import Resolve
@@ -605,7 +605,14 @@ class HTTPAdapter(BaseAdapter):
             self._instruct(conn)
         self.add_headers(request, stream=stream, timeout=timeout, verify=verify, cert=cert, proxies=proxies)
         try:
-            if isinstance(conn, pools.HTTPConnectionPool) and conn.is_ours() and self._never_retries():
+            retries = self.max_retries
+            if (
+                isinstance(conn, pools.HTTPConnectionPool)
+                and conn.is_ours()
+                and type(retries) is Retry
+                and not retries.total
+                and not retries.status_forcelist
+            ):
                 answer = self._exchange(conn, request, target, limits, facts)
             else:
                 answer = self._urlopen(conn, request, target, limits)
@@ -628,11 +635,12 @@ class HTTPAdapter(BaseAdapter):
         """Send *request* on a connection of our own pools."""
         headers, body = request.headers, request.body
         if type(headers) is CaseInsensitiveDict:
-            fields, names = headers.pairs(), headers.names()
+            fields = headers.pairs()
+            names: Container[str] = headers.names()
         else:
             # A subclass may have an order of its own.
             fields = list(headers.items())
-            names = {_lower(name) for name, _ in fields}.keys()
+            names = {_lower(name) for name, _ in fields}
         if "host" not in names:
             facts = facts or urls.facts(cast(str, request.url))
             fields.insert(0, ("Host", facts.host_field))
@@ -664,10 +672,6 @@ class HTTPAdapter(BaseAdapter):
             # As urlopen would say it, since programs look at the reason of the error that they are given.
             self.max_retries.increment(request.method, target, error=cast(Exception, error), _pool=conn)
             raise
-
-    def _never_retries(self) -> bool:
-        retries = self.max_retries
-        return type(retries) is Retry and not retries.total and not retries.status_forcelist
 
     def _urlopen(
         self, conn: Any, request: PreparedRequest, target: str, limits: Timeout | TimeoutSauce

@@ -16,7 +16,10 @@ HOOKS = ["response"]
 
 def default_hooks() -> dict[str, list[Callable[..., Any]]]:
     """A fresh registry with no hook in it."""
-    return {event: [] for event in HOOKS}
+    registry: dict[str, list[Callable[..., Any]]] = {}
+    for event in HOOKS:
+        registry[event] = []
+    return registry
 
 
 def dispatch_hook(

@@ -846,23 +846,22 @@ class Response:
                 )
             if self.status_code == 0 or self.raw is None:
                 self._content = None
-            # Asked of the class, since stand-ins for it have every attribute.
-            elif (
-                read_to_end := getattr(type(self.raw), "read_to_end", None)
-            ) is None or type(self).iter_content is not Response.iter_content:
-                # Somebody has a say in how it is read.
-                self._content = b"".join(self.iter_content(CONTENT_CHUNK_SIZE)) or b""
             else:
-                try:
-                    self._content = read_to_end(self.raw)
-                except BaseException as error:
-                    known = self._broken(error)
-                    if known is error:
-                        raise
-                    raise known from error
+                # Asked of the class, since stand-ins for it have every attribute.
+                at_once = getattr(type(self.raw), "read_to_end", None)
+                if at_once is None or type(self).iter_content is not Response.iter_content:
+                    # Somebody has a say in how it is read.
+                    self._content = b"".join(self.iter_content(CONTENT_CHUNK_SIZE)) or b""
+                else:
+                    try:
+                        self._content = at_once(self.raw)
+                    except BaseException as error:
+                        known = self._broken(error)
+                        if known is error:
+                            raise
+                        raise known from error
             self._content_consumed = True
-        content: Any = self._content
-        return content
+        return self._content  # type: ignore[return-value]  # bytes, or None where there was nothing to read
 
     @property
     def text(self) -> str:

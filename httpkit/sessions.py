@@ -724,14 +724,12 @@ class Session(SessionRedirectMixin):
                 try:
                     effect = steps.throw(error)
                 except StopIteration as done:
-                    ended: Response = done.value
-                    return ended
+                    return done.value  # type: ignore[no-any-return]
                 continue
             try:
                 effect = steps.send(answer)
             except StopIteration as done:
-                ended = done.value
-                return ended
+                return done.value  # type: ignore[no-any-return]
 
     def _perform(self, effect: Effect, adapter: BaseAdapter, settings: dict[str, Any]) -> Response:
         if type(effect) is Send:
@@ -760,7 +758,7 @@ class Session(SessionRedirectMixin):
             response = dispatch_hook("response", effect.request.hooks, effect.response, **settings)
             own = Bounds.of(self.max_response_size, self.max_decompression_ratio)
             self._bound(response, effect.request, own)
-            return response
+            return cast(Response, response)
         if isinstance(effect, Read):
             effect.response.content  # noqa: B018  # the property reads
             return effect.response
@@ -851,9 +849,9 @@ class Session(SessionRedirectMixin):
         trust_env = proxies.trust_env if type(proxies) is CallProxies else self.trust_env
         return {
             "proxies": effective_proxies(url, proxies, self.proxies, trust_env=trust_env),
-            "stream": merge_setting(stream, self.stream),
+            "stream": self.stream if stream is None else stream,
             "verify": effective_verify(verify, self.verify, trust_env=trust_env),
-            "cert": merge_setting(cert, self.cert),
+            "cert": self.cert if cert is None else cert,
         }
 
     def explain(self, url: str | bytes, method: str = "GET", **settings: Any) -> Explanation:

@@ -14,6 +14,7 @@ from ._message.secrets import HIDDEN, is_secret_name
 __all__ = ["CaseInsensitiveDict", "LookupDict", "from_key_val_list", "to_key_val_list"]
 
 V = TypeVar("V")
+_new = object.__new__
 D = TypeVar("D")
 
 
@@ -55,7 +56,7 @@ class CaseInsensitiveDict(MutableMapping[str, V], Generic[V]):
     @classmethod
     def from_store(cls, store: dict[str, tuple[str, V]]) -> CaseInsensitiveDict[V]:
         """The mapping of *store*, keys in lower case to keys and values, which it owns from now on."""
-        fields = cls.__new__(cls)
+        fields = _new(cls)
         fields._store = store
         fields._repeats = None
         return fields
@@ -144,7 +145,7 @@ class CaseInsensitiveDict(MutableMapping[str, V], Generic[V]):
 
     def copy(self) -> CaseInsensitiveDict[V]:
         """A copy that shares no state with this one."""
-        twin = type(self).__new__(type(self))
+        twin = _new(type(self))
         if type(self) is not CaseInsensitiveDict:
             twin.__dict__.update(self.__dict__)
         twin._approved = self._approved

@@ -78,6 +78,8 @@ class Prepared(NamedTuple):
     position: object
 
 
+#: What an absent body comes as.
+_NOTHING_IN = (type(None), list)
 _NO_BODY = Prepared(None, None, 0, None)
 
 
@@ -88,9 +90,9 @@ def prepare(data: Any = None, files: Any = None, json: Any = None) -> Prepared:
     has no form in JSON, InvalidHeader for a field of a part that cannot be sent. Warns with FileModeWarning about files
     opened in text mode.
     """
-    if json is not None and not files and (data is None or (type(data) is list and not data)):
-        body = encode_json(json)
-        return Prepared(body, JSON, len(body), None)
+    if json is not None and not files and type(data) in _NOTHING_IN and not data:
+        written = encode_json(json)
+        return Prepared(written, JSON, len(written), None)
     if _is_factory(data):
         data = Produced(data)
     if data is not None and not isinstance(data, (str, bytes, list, tuple, Mapping)) and _is_stream(data):

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 __all__ = [
     "HTTPConnection",
     "HTTPSConnection",
+    "Lease",
     "UnfinishedBody",
     "forsake",
     "framing",
@@ -129,7 +130,7 @@ def _bounded(sock: Any, opening: Opening) -> Any:
     return sock
 
 
-class _Lease:
+class Lease:
     """The exchange that a connection carries: lets its response read, and gives the connection back to
     *pool* afterwards, once.
 
@@ -400,7 +401,7 @@ class HTTPConnection(_HTTPConnection):
     def close(self) -> None:
         """Close the socket, if there is one."""
         self._poller = self._polled = None
-        self._known_lines = {}
+        self._known_lines.clear()
         self.has_served = False
         super().close()
 
@@ -411,12 +412,8 @@ class HTTPConnection(_HTTPConnection):
         self.is_busy = self.is_stray = False
         _connections.add(self)
 
-    def lease(self, pool: Any) -> _Lease:
-        """The right to one exchange, with whose end *pool* gets the connection back."""
-        return _Lease(self, pool)
-
     def exchange(
-        self, method: str, target: str, fields: list[tuple[str, Any]], body: Any, lease: _Lease
+        self, method: str, target: str, fields: list[tuple[str, Any]], body: Any, lease: Lease
     ) -> WireResponse:
         """Send one request on the open connection and read the head of its answer.
 
@@ -459,7 +456,7 @@ class HTTPConnection(_HTTPConnection):
         method, url, early = asked
         if self.sock is not None:
             self.sock.settimeout(self.timeout)
-        lease = self.lease(None)
+        lease = Lease(self, None)
         if self.is_returned_by_caller:
             lease.disown()
         try:
@@ -498,7 +495,7 @@ class HTTPConnection(_HTTPConnection):
                 head += sending.empty_body(fields)
             return self._send_at_once(head)
         length, chunked = self._framing
-        if type(body) is bytes and len(body) == length <= _JOINED and not chunked:
+        if type(body) is bytes and length == len(body) <= _JOINED and not chunked:
             return self._send_at_once(head + body)
         if isinstance(body, str):
             body = body.encode("utf-8")
@@ -572,7 +569,7 @@ class HTTPConnection(_HTTPConnection):
 
     # -- receiving
 
-    def _read_head(self, method: str, target: str, lease: _Lease, early: _Early) -> WireResponse:
+    def _read_head(self, method: str, target: str, lease: Lease, early: _Early) -> WireResponse:
         found = early.found if early is not None else None
         if found is None:
             found = self._receive_head(early.reader if early is not None else None)
@@ -580,10 +577,7 @@ class HTTPConnection(_HTTPConnection):
         body = http11.body_of(head, method, self.limits)
         # A request that was not sent to its end leaves a connection that nobody can use, and so does a tunnel.
         persistent = (
-            self.sent_all
-            and not self._asked_to_close
-            and method != "CONNECT"
-            and http11.is_persistent(head)
+            self.sent_all and not self._asked_to_close and method != "CONNECT" and http11.is_persistent(head)
         )
         if type(body) is http11.UntilCloseBody:
             persistent = False

@@ -267,7 +267,8 @@ def body_of(head: Head, method: str, limits: Limits = DEFAULT_LIMITS) -> Body:
     by_name = head.by_name
     if by_name is not None and "content-length" in by_name and "transfer-encoding" not in by_name:
         number = by_name["content-length"][1]
-        return LengthBody(int(number) if _is_number(number) else _length((number,)))
+        usual = len(number) < 16 and number.isascii() and number.isdigit()
+        return LengthBody(int(number) if usual else _length((number,)))
     codings, lengths = head.values("transfer-encoding"), head.values("content-length")
     if codings:
         _check_codings(head.version, codings, lengths)
@@ -302,11 +303,6 @@ def _length(values: tuple[str, ...]) -> int:
             raise MalformedResponse(
                 f"conflicting Content-Length values {shown(', '.join(values))} (RFC 9112 §6.3)"
             )
-    if not _is_number(number):
+    if len(number) > 18 or not (number.isascii() and number.isdigit()):
         raise MalformedResponse(f"malformed Content-Length {shown(number)} (RFC 9110 §8.6)")
     return int(number)
-
-
-def _is_number(text: str) -> bool:
-    """True for digits, and not so many of them that nobody can mean them."""
-    return text.isascii() and text.isdigit() and len(text) <= 18

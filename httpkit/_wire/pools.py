@@ -347,7 +347,7 @@ class HTTPConnectionPool(_HTTPConnectionPool):
         """
         conn = self._get_conn(self.pool_timeout) if waits is None else self._get_conn_in_time(waits)
         conn.waits = waits
-        lease = conn.lease(self)
+        lease = connections.Lease(conn, self)
         while True:
             kept = conn.sock is not None
             limit = connect_timeout

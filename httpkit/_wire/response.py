@@ -129,12 +129,11 @@ class _ByHand:
 class BodyReader:
     """The content of one body in the order in which it arrives.
 
-    The connection is given back with the last byte of it. What else a file of `io` has, such as lines, is there when it
-    is asked for.
+    The connection is given back with the last byte of it. A file to those who read, but no `io.IOBase`, which would
+    take its time with each small answer.
     """
 
     _filled: io.BufferedReader
-    _whole: io.RawIOBase | None = None
     #: As http.client has it: 10 or 11.
     version = 11
     _is_closed = False
@@ -183,12 +182,27 @@ class BodyReader:
     def readable(self) -> bool:
         return True
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        if self._whole is None:
-            self._whole = _AsFile(self)
-        return getattr(self._whole, name)
+    def writable(self) -> bool:
+        return False
+
+    def seekable(self) -> bool:
+        return False
+
+    def isatty(self) -> bool:
+        return False
+
+    def flush(self) -> None:
+        """Nothing is buffered for writing."""
+
+    def readall(self) -> bytes:
+        return self.read()
+
+    def readline(self, size: int | None = -1) -> bytes:
+        """The next line with its end."""
+        return _AsFile(self).readline(size)
+
+    def readlines(self, hint: int = -1) -> list[bytes]:
+        return _AsFile(self).readlines(hint)
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(_AsFile(self))
@@ -396,7 +410,7 @@ class BodyReader:
 
 
 class _AsFile(io.RawIOBase):
-    """The same with all that `io` knows, for those who read lines or wrap it. Its end is not the body's."""
+    """The same for those who read lines. Its end is not the body's."""
 
     def __init__(self, reader: BodyReader) -> None:
         self._reader = reader
@@ -424,6 +438,7 @@ class WireResponse(BaseHTTPResponse):
     chunked = False
     decode_content = False
     _retries = None
+    _decoder_initialized = False
     _has_decoded_content = False
     #: Whether the connection had carried an answer before.
     is_on_kept_connection: bool | None = None
@@ -432,10 +447,13 @@ class WireResponse(BaseHTTPResponse):
     _decoded = b""
     _decoded_at = 0
     _flushed = False
+    _tell = 0
     _ends = 0
     _closed_by_hand = False
     _body: bytes | None = None
     _ratio: float | None = decoding.DEFAULT_RATIO
+    _most: int | None = None
+    _fault: Exception | None = None
     _came = 0
     _left: int | None = None
 
@@ -454,16 +472,13 @@ class WireResponse(BaseHTTPResponse):
         names = head.by_name
         #: False when there is no Set-Cookie field.
         self.sets_cookies = names is None or "set-cookie" in names
-        self._is_coded = names is None or "content-encoding" in names
+        # Until something is read, bounded or given up.
+        self._may_be_short = names is not None and "content-encoding" not in names
         self.status = head.status
         self.reason = head.reason
         # Libraries that cache put a wrapper of theirs here, so all reading goes by way of it.
         self._fp: Any = fp
         self._reader = fp
-        self._decoder_initialized = False
-        self._tell = 0
-        self._most: int | None = None
-        self._fault: Exception | None = None
         self._lease = lease
         self._target = url
         if head.version < 11:
@@ -570,6 +585,7 @@ class WireResponse(BaseHTTPResponse):
 
         The size counts bytes as they are read: with content codings removed where they are removed.
         """
+        self._may_be_short = False
         if max_response_size is not UNSET:
             self._most = max_response_size
         if max_decompression_ratio is not UNSET:
@@ -595,6 +611,7 @@ class WireResponse(BaseHTTPResponse):
         self, amt: int | None = None, decode_content: bool | None = None, cache_content: bool = False
     ) -> bytes:
         """*amt* bytes, fewer only at the end; without *amt* all that remains."""
+        self._may_be_short = False
         if amt is not None and amt < 0:
             amt = None
         try:
@@ -622,15 +639,9 @@ class WireResponse(BaseHTTPResponse):
         Errors as `read`.
         """
         reader = self._reader
-        # As it stands when nothing was read, bounded or replaced yet, nothing went wrong, and nothing is coded.
-        if (
-            self._fp is reader
-            and not (self._decoder_initialized or self._tell or self._fault)
-            and self._most is None
-            and not self._is_coded
-        ):
+        if self._may_be_short and self._fp is reader:
             try:
-                data = reader._read_all()
+                data: bytes = reader._read_all()
             except BaseException as error:
                 known = self._broken(error)
                 if known is error:
@@ -644,6 +655,7 @@ class WireResponse(BaseHTTPResponse):
 
     def read1(self, amt: int | None = None, decode_content: bool | None = None) -> bytes:
         """At most *amt* bytes, with at most one wait where the content is not coded."""
+        self._may_be_short = False
         if amt is not None and amt < 0:
             amt = None
         try:
@@ -763,6 +775,7 @@ class WireResponse(BaseHTTPResponse):
 
         Every later read fails as well.
         """
+        self._may_be_short = False
         if isinstance(error, _Misuse) or error is self._fault:
             return error
         self._reader._abort()
@@ -899,6 +912,7 @@ class WireResponse(BaseHTTPResponse):
 
     def close(self) -> None:
         """Give up the rest of the body. What was not read by now cannot be read any more."""
+        self._may_be_short = False
         self._closed_by_hand = True
         if self._fault is None and not self._is_at_end():
             self._fault = ProtocolError("the response was closed before its body was read to the end")
