@@ -287,9 +287,8 @@ class HTTPConnectionPool(_HTTPConnectionPool):
                 return self._new_conn()
             if conn.sock is not None:
                 expiry = self.keepalive_expiry
-                if expiry is not None and self.clock() - getattr(conn, "idle_since", 0.0) > expiry:
-                    conn.close()
-                elif not conn.is_connected:
+                has_expired = expiry is not None and self.clock() - getattr(conn, "idle_since", 0.0) > expiry
+                if has_expired or not conn.is_connected:
                     conn.close()
         except BaseException:
             self._put_conn(None)

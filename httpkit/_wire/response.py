@@ -15,7 +15,7 @@ from __future__ import annotations
 import copy
 import io
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from urllib3._collections import HTTPHeaderDict
 from urllib3.exceptions import DecodeError, HTTPError, ProtocolError
@@ -27,6 +27,8 @@ from . import decoding, http11
 
 if TYPE_CHECKING:
     import socket
+
+    Self = TypeVar("Self", bound="BodyReader")
 
 __all__ = ["BodyReader", "Lease", "WireResponse"]
 
@@ -207,7 +209,7 @@ class BodyReader:
     def __iter__(self) -> Iterator[bytes]:
         return iter(_AsFile(self))
 
-    def __enter__(self) -> BodyReader:
+    def __enter__(self: Self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
