@@ -11,6 +11,7 @@ import datetime as dt
 import json as complexjson
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from http.cookiejar import CookieJar
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, Union, cast, overload
@@ -393,7 +394,7 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
         """
         if not data and not files and json is None:
             self.body = None
-            if self.method in _BODILESS and _framing_said(self.headers) == _UNFRAMED[1:]:
+            if self.method in _BODILESS and _names_in(self.headers).isdisjoint(_FRAMING_NAMES):
                 self._framed = _UNFRAMED
             else:
                 self._frame(None, None)
@@ -404,8 +405,7 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
             error.request = self
             raise
         self._body_position = prepared.position
-        # In lower case, since a program may have put a plain mapping in the place of the fields.
-        if prepared.content_type and "content-type" not in self.headers:
+        if prepared.content_type and "content-type" not in _names_in(self.headers):
             self.headers["Content-Type"] = prepared.content_type
         self.body = prepared.body
         self._frame(prepared.body, prepared.length)
@@ -415,16 +415,20 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
 
         A Transfer-Encoding that the caller set stands for a body of any length.
         """
+        headers = self.headers
+        names = _names_in(headers)
         if body is None:
-            if self.method not in _BODILESS and "Content-Length" not in self.headers:
-                self.headers["Content-Length"] = "0"
-        elif "Transfer-Encoding" in self.headers:
-            self.headers.pop("Content-Length", None)
+            if self.method not in _BODILESS and "content-length" not in names:
+                headers["Content-Length"] = "0"
+        elif "transfer-encoding" in names:
+            headers.pop("Content-Length", None)
         elif length is not None:
-            self.headers["Content-Length"] = str(length)
-        elif "Content-Length" not in self.headers:
-            self.headers["Transfer-Encoding"] = "chunked"
-        self._framed = (body, *_framing_said(self.headers))
+            headers["Content-Length"] = said = str(length)
+            self._framed = (body, said, None)
+            return
+        elif "content-length" not in names:
+            headers["Transfer-Encoding"] = "chunked"
+        self._framed = (body, headers.get(_FRAMING[0]), headers.get(_FRAMING[1]))
 
     def frame_edited(self) -> None:
         """Frame the body anew if auth or a program has put another in the place of the one that was framed.
@@ -506,11 +510,11 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
             self._register(hooks)
 
 
-def _framing_said(headers: Any) -> tuple[Any, Any]:
-    """The values of `_FRAMING` in *headers*: a program may have put a plain mapping there."""
-    if type(headers) is CaseInsensitiveDict and headers.names().isdisjoint(_FRAMING_NAMES):
-        return None, None
-    return headers.get(_FRAMING[0]), headers.get(_FRAMING[1])
+def _names_in(headers: Any) -> AbstractSet[str]:
+    """The names of *headers* in lower case: a program may have put a plain mapping there."""
+    if type(headers) is CaseInsensitiveDict:
+        return headers.names()
+    return {str(name).lower() for name in headers}
 
 
 def _values_of(headers: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from typing import cast
+from typing import Any
 
 from ..exceptions import MalformedResponse
 
@@ -124,27 +124,28 @@ def head_at_once(
     brought up to date. None leaves it to `HeadReader`, which reads every other: what has come in part, interim
     responses, long lines, line ends that are no CRLF. Raises MalformedResponse, as that would.
     """
-    end = data.find(b"\r\n\r\n")
-    if end < 0 or end + 4 > limits.line or end + 4 > limits.head:
+    block, end, rest = data.partition(b"\r\n\r\n")
+    size = len(block) + 4
+    if not end or size > limits.line or size > limits.head:
         return None
-    lines = data[:end].decode("latin-1").split("\r\n")
+    lines = block.decode("latin-1").split("\r\n")
     start = lines.pop(0)
     status = _plain_status(start) if len(start) <= _USUAL_STATUS_LINE else None
     if status is None:
         return None
     if known is None:
         known = {}
-    read = list(map(known.get, lines))
+    read: list[Any] = list(map(known.get, lines))
     if None in read:
         if not _learn(lines, known):
             return None
         read = [known[line] for line in lines]
     if len(read) > limits.fields:
         raise _too_many(len(read), limits)
-    by_name = dict(cast("list[_Field]", read))
+    by_name = dict(read)
     if len(by_name) == len(read):
-        return Head(*status, list(by_name.values()), by_name), data[end + 4 :]
-    return Head(*status, [field for _, field in cast("list[_Field]", read)]), data[end + 4 :]
+        return Head(*status, list(by_name.values()), by_name), rest
+    return Head(*status, [field for _, field in read]), rest
 
 
 def _learn(lines: list[str], known: KnownLines) -> bool:
