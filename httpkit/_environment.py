@@ -67,8 +67,6 @@ _HOME = "USERPROFILE" if os.name == "nt" else "HOME"
 
 # --- variables
 
-#: The class of CPython's own; None where that keeps its variables another way.
-_Environ = type(os.environ) if isinstance(getattr(os.environ, "_data", None), dict) else None
 _encode = lru_cache(maxsize=128)(os.environ.encodekey)
 
 
@@ -76,14 +74,17 @@ _BUNDLES = _encode("REQUESTS_CA_BUNDLE"), _encode("CURL_CA_BUNDLE")
 _NETRC, _STORED_HOME = _encode("NETRC"), _encode(_HOME)
 
 
+#: CPython's own, and where it keeps its variables.
+_environ = os.environ
+_variables: Mapping[Any, Any] | None = getattr(_environ, "_data", None)
+
+
 def _stored() -> Mapping[Any, Any] | None:
     """The dict in which `os.environ` keeps its variables, encoded; None where something else took its place.
 
     Asking `os.environ` itself for a variable that is not set costs a microsecond, and a call asks for ten.
     """
-    environ = os.environ
-    # Unknown to typeshed.
-    return environ._data if type(environ) is _Environ else None  # type: ignore[attr-defined]
+    return _variables if os.environ is _environ else None
 
 
 def _read(name: str) -> str | None:

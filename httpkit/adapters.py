@@ -591,7 +591,7 @@ class HTTPAdapter(BaseAdapter):
             proxies = None
         conn = facts = None
         if self._is_stock():
-            facts = _facts(request, proxies)
+            facts = _facts(request.url, proxies)
             if facts is not None:
                 conn = self._kept_pool(request, facts.origin, verify, cert)
         if conn is None:
@@ -802,9 +802,8 @@ def _went_out_reused(error: BaseException) -> bool | None:
     return None
 
 
-def _facts(request: PreparedRequest, proxies: ProxiesType) -> urls.Facts | None:
-    """What the URL says, where that is all that counts: None where a proxy does, or the URL cannot be used."""
-    url: Any = request.url
+def _facts(url: Any, proxies: ProxiesType) -> urls.Facts | None:
+    """What *url* says, where that is all that counts: None where a proxy does, or the URL cannot be used."""
     if proxies and select_proxy(url, proxies):
         return None
     try:

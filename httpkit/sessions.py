@@ -652,7 +652,11 @@ class Session(SessionRedirectMixin):
         allow_redirects = kwargs.pop("allow_redirects", True)
         if request.body is not request._framed[0]:
             request.frame_edited()
-        self._settle(request, kwargs)
+        if len(kwargs) == 4 and "timeout" not in kwargs and type(kwargs.get("proxies")) is EffectiveProxies:
+            # As `request` gives them.
+            kwargs["timeout"] = None
+        else:
+            self._settle(request, kwargs)
         if request._is_for_proxy and not _reading_proxy(request.url or "", kwargs["proxies"]):
             request = request.copy()
             request.headers.pop("Proxy-Authorization", None)

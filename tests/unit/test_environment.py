@@ -225,6 +225,7 @@ def test_not_every_variable_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> Non
 
     stored = ByNameOnly(os.environ._data)  # type: ignore[attr-defined]
     monkeypatch.setattr(os.environ, "_data", stored)
+    monkeypatch.setattr(_environment, "_variables", stored)
     assert get_environ_proxies(HTTP) == {}
     stored[b"http_proxy"] = b"p"
     assert get_environ_proxies(HTTP) == {"http": "p"}
