@@ -70,7 +70,7 @@ _HOME = "USERPROFILE" if os.name == "nt" else "HOME"
 _encode = lru_cache(maxsize=128)(os.environ.encodekey)
 
 
-_BUNDLES = _encode("REQUESTS_CA_BUNDLE"), _encode("CURL_CA_BUNDLE")
+_BUNDLE, _CURL_BUNDLE = _encode("REQUESTS_CA_BUNDLE"), _encode("CURL_CA_BUNDLE")
 _NETRC, _STORED_HOME = _encode("NETRC"), _encode(_HOME)
 
 
@@ -114,7 +114,7 @@ class EnvironmentBundle(str):
 def ca_bundle() -> EnvironmentBundle | None:
     """The file or directory of certificates that the environment asks to verify with, or None."""
     stored = _stored()
-    if stored is not None and stored.keys().isdisjoint(_BUNDLES):
+    if stored is not None and _BUNDLE not in stored and _CURL_BUNDLE not in stored:
         return None
     named = variable("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
     return None if named is None else EnvironmentBundle(named)

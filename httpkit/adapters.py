@@ -241,6 +241,8 @@ class HTTPAdapter(BaseAdapter):
     _idle_settings: Mapping[str, Any] = _NOTHING
     _route: Route | None = None
     _tls: TLS | None = None
+    #: True once a method that `send` would not need to call was replaced on this adapter alone.
+    _is_overridden: bool = False
     #: The guard of the route, where it is a session's and not the adapter's own.
     _borrowed_guard: AddressPolicy | None = None
 
@@ -326,6 +328,12 @@ class HTTPAdapter(BaseAdapter):
         self._pool_block = pool_block
         self.init_poolmanager(pool_connections, pool_maxsize, block=pool_block, **self._extra_settings)
         self._lead(self.poolmanager)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Noticed here, since a look into `__dict__` with each call would make all attributes slow.
+        if name in _STEERING:
+            super().__setattr__("_is_overridden", True)
+        super().__setattr__(name, value)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: getattr(self, name, None) for name in self.__attrs__}
@@ -603,7 +611,10 @@ class HTTPAdapter(BaseAdapter):
             target = self.request_url(request, proxies)
         if self._codec_limits is not None or self._on_interim is not None:
             self._instruct(conn)
-        self.add_headers(request, stream=stream, timeout=timeout, verify=verify, cert=cert, proxies=proxies)
+        if type(self).add_headers is not _ADDS_NOTHING or self._is_overridden:
+            self.add_headers(
+                request, stream=stream, timeout=timeout, verify=verify, cert=cert, proxies=proxies
+            )
         try:
             retries = self.max_retries
             if (
@@ -708,7 +719,7 @@ class HTTPAdapter(BaseAdapter):
             cls.get_connection_with_tls_context,
             cls.request_url,
         )
-        return methods == _STOCK_METHODS and self.__dict__.keys().isdisjoint(_POOL_METHODS)
+        return methods == _STOCK_METHODS and not self._is_overridden
 
     def _kept_pool(
         self, request: PreparedRequest, origin: urls.Origin, verify: VerifyType, cert: CertType
@@ -839,6 +850,9 @@ _POOL_METHODS = (
     "get_connection_with_tls_context",
     "request_url",
 )
+#: Those that are called only where somebody has another.
+_STEERING = frozenset((*_POOL_METHODS, "add_headers"))
+_ADDS_NOTHING = HTTPAdapter.add_headers
 _STOCK_METHODS = tuple(HTTPAdapter.__dict__[name] for name in _POOL_METHODS)
 
 

@@ -104,7 +104,6 @@ _NO_HOOKS: dict[str, list[HookType]] = {"response": []}
 _BODILESS = ("GET", "HEAD")
 _UNFRAMED = (None, None, None)
 _FRAMING = ("Content-Length", "Transfer-Encoding")
-_FRAMING_NAMES = ("content-length", "transfer-encoding")
 _KINDS = {3: "Redirection", 4: "Client Error", 5: "Server Error"}
 
 
@@ -394,7 +393,12 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
         """
         if not data and not files and json is None:
             self.body = None
-            if self.method in _BODILESS and _names_in(self.headers).isdisjoint(_FRAMING_NAMES):
+            names = _names_in(self.headers)
+            if (
+                self.method in _BODILESS
+                and "content-length" not in names
+                and "transfer-encoding" not in names
+            ):
                 self._framed = _UNFRAMED
             else:
                 self._frame(None, None)
@@ -853,7 +857,8 @@ class Response:
             else:
                 # Asked of the class, since stand-ins for it have every attribute.
                 at_once = getattr(type(self.raw), "read_to_end", None)
-                if at_once is None or type(self).iter_content is not Response.iter_content:
+                cls = type(self)
+                if at_once is None or (cls is not Response and cls.iter_content is not Response.iter_content):
                     # Somebody has a say in how it is read.
                     self._content = b"".join(self.iter_content(CONTENT_CHUNK_SIZE)) or b""
                 else:

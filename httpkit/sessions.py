@@ -120,7 +120,6 @@ preferred_clock = time.perf_counter
 
 #: How URLs begin, and what is mounted by default.
 _USUAL = ("https://", "http://")
-_NO_HOOKS: dict[str, Any] = default_hooks()
 #: Bytes of the body of a redirect, content codings removed.
 _MOST_DRAINED = 1_048_576
 
@@ -239,6 +238,10 @@ class SessionRedirectMixin:
                 finally:
                     effect.request._is_hop = False
                 yield answer
+
+
+_STOCK_RESOLVE = SessionRedirectMixin.resolve_redirects
+_STOCK_TARGET = SessionRedirectMixin.get_redirect_target
 
 
 def _is_by_origin(auth: Any) -> bool:
@@ -491,7 +494,7 @@ class Session(SessionRedirectMixin):
         headers: Any = self.headers
         if request.headers or type(headers) is not CaseInsensitiveDict or not _is_sendable(headers):
             headers = merge_headers(request.headers, headers)
-        params, hooks = request.params, request.hooks
+        params = request.params
         prepared.prepare(
             method=request.method.upper() if request.method else None,
             url=request.url,
@@ -502,7 +505,7 @@ class Session(SessionRedirectMixin):
             params=merge_params(params, self.params) if self.params else params,
             auth=self._auth_for(request, headers),
             cookies=self._cookies_for(request) if request.cookies or len(self.cookies) else None,
-            hooks=merge_hooks(hooks, self.hooks) if self.hooks != _NO_HOOKS else hooks,
+            hooks=merge_hooks(request.hooks, self.hooks),
         )
         return prepared
 
@@ -597,7 +600,9 @@ class Session(SessionRedirectMixin):
             prepared._retry = _policy(retry)
         settings = self.merge_environment_settings(prepared.url or "", given, stream, verify, cert)
         effective = settings.get("proxies")
-        if type(effective) is not EffectiveProxies or effective != effective.as_made:
+        if type(effective) is not EffectiveProxies or (
+            (effective or effective.as_made) and effective != effective.as_made
+        ):
             # A subclass has the last word.
             settings["proxies"] = settled_proxies(effective)
         if timeout is not UNSET:
@@ -669,8 +674,8 @@ class Session(SessionRedirectMixin):
             cls = type(self)
             if (
                 response.status_code not in REDIRECT_STATI
-                and cls.resolve_redirects is SessionRedirectMixin.resolve_redirects
-                and cls.get_redirect_target is SessionRedirectMixin.get_redirect_target
+                and cls.resolve_redirects is _STOCK_RESOLVE
+                and cls.get_redirect_target is _STOCK_TARGET
             ):
                 # No subclass has its own idea of what a redirect is.
                 pass

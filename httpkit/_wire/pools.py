@@ -111,10 +111,9 @@ class _Slots(queue.LifoQueue[Any]):
     themselves.
     """
 
-    _tokens: queue.SimpleQueue[None] | None = None
-
     def _init(self, maxsize: int) -> None:
         self.queue: Any = deque()
+        self._tokens: queue.SimpleQueue[None] | None = None
 
     def wait_when_empty(self) -> None:
         """Let `get()` wait from now on. Each connection is there before its token is."""

@@ -432,6 +432,20 @@ class WireResponse(BaseHTTPResponse):
     `urllib3.HTTPResponse`.
     """
 
+    # For what every call touches: attributes of a file of `io` are slow otherwise.
+    __slots__ = (
+        "_fp",
+        "_lease",
+        "_may_be_short",
+        "_reader",
+        "_target",
+        "head",
+        "is_on_kept_connection",
+        "reason",
+        "sets_cookies",
+        "status",
+    )
+
     #: What urllib3's has.
     auto_close = True
     enforce_content_length = True
@@ -442,8 +456,6 @@ class WireResponse(BaseHTTPResponse):
     _retries = None
     _decoder_initialized = False
     _has_decoded_content = False
-    #: Whether the connection had carried an answer before.
-    is_on_kept_connection: bool | None = None
     _fields: HTTPHeaderDict | None = None
     _decoding: decoding.Decoder | None = None
     _decoded = b""
@@ -483,6 +495,8 @@ class WireResponse(BaseHTTPResponse):
         self._reader = fp
         self._lease = lease
         self._target = url
+        #: Whether the connection had carried an answer before.
+        self.is_on_kept_connection: bool | None = None
         if head.version < 11:
             self.version = fp.version = head.version
             self.version_string = "HTTP/1.0"
