@@ -22,7 +22,7 @@ FLOORS: list[tuple[str, str]] = [
         "1a",
         (
             "_defaults address_policy _message.credentials _message.dates _message.grammar _message.lines _wire.heads "
-            "status_codes stores timeouts"
+            "_wire.probing status_codes stores timeouts"
         ),
     ),
     (

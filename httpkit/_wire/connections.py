@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import os
-import select
 import socket
 import ssl
 import sys
@@ -35,12 +34,12 @@ from urllib3.exceptions import (
 )
 from urllib3.util import connection as _connecting
 from urllib3.util.ssl_ import resolve_cert_reqs
-from urllib3.util.wait import wait_for_read
 
 from .._message import urls
 from ..exceptions import AddressNotAllowed, RequestException
 from . import addresses, http11, sending, tls
 from .deadlines import Limits, Opening, TimedSocket, Waits, bare, in_time, limits_of
+from .probing import PLAIN_SOCKET, probe_of
 from .response import RECEIVE_SIZE, BodyReader, WireResponse
 from .sending import UnfinishedBody, framing
 
@@ -79,12 +78,6 @@ _THEIR_BLOCK = 16_384
 # What other libraries and programs replace to steer all of urllib3's connections.
 _STOCK_CREATE_CONNECTION = _connecting.create_connection
 
-#: The standard library's own class, where a descriptor is all there is to a socket; None where it is another's.
-_PLAIN_SOCKET = socket.socket if os.name == "posix" and socket.socket.__module__ == "socket" else None
-
-# Linux has poll() everywhere; where it is missing, or replaced by a cooperative scheduler, select() serves.
-_poll = getattr(select, "poll", None)
-
 
 class _Message(client.HTTPResponse):
     """The answer to CONNECT, which urllib3 reads by http.client; with interim answers skipped (RFC 9110
@@ -108,15 +101,6 @@ class _Message(client.HTTPResponse):
             if line in (b"\r\n", b"\n", b""):
                 return
         raise client.HTTPException(f"more than {_MAX_INTERIM} fields in an interim response")
-
-
-def _poller_of(sock: Any) -> Callable[[int], object]:
-    """What says whether there is something to read from *sock*; it is called with the time to wait, which is 0."""
-    if _poll is None:
-        return partial(wait_for_read, sock)
-    poller = _poll()
-    poller.register(sock, select.POLLIN)
-    return cast("Callable[[int], object]", poller.poll)
 
 
 def _bounded(sock: Any, opening: Opening) -> Any:
@@ -296,8 +280,8 @@ class HTTPConnection(_HTTPConnection):
     _framing: tuple[int | None, bool] = _UNFRAMED
     _asked_to_close = False
     #: Tells whether there is anything to read from the socket, and which socket that is.
-    _poller: Any = None
-    _polled: Any = None
+    _probe: Any = None
+    _probed: Any = None
 
     @property
     def is_connected(self) -> bool:
@@ -308,13 +292,13 @@ class HTTPConnection(_HTTPConnection):
         if sock is None:
             return False
         try:
-            if self._polled is not sock:
-                self._poller, self._polled = _poller_of(sock), sock
+            if self._probed is not sock:
+                self._probe, self._probed = probe_of(sock), sock
             if isinstance(sock, ssl.SSLSocket):
                 # What waits may be a record of TLS alone, such as a session ticket.
-                has_input = bool(sock.pending() or self._poller(0))
+                has_input = bool(sock.pending() or self._probe())
                 return not has_input or sending.receive_waiting(sock) is None
-            return not self._poller(0)
+            return not self._probe()
         except (OSError, ValueError):
             # Somebody has closed the socket by hand.
             return False
@@ -400,7 +384,7 @@ class HTTPConnection(_HTTPConnection):
 
     def close(self) -> None:
         """Close the socket, if there is one."""
-        self._poller = self._polled = None
+        self._probe = self._probed = None
         self._known_lines.clear()
         self.has_served = False
         super().close()
@@ -530,7 +514,7 @@ class HTTPConnection(_HTTPConnection):
         # It takes what there is room for, and waits only when that is nothing: there is room nearly always, and a
         # socket with a timeout asks for it first, which is one system call more.
         try:
-            sent = os.write(sock.fileno(), message) if type(sock) is _PLAIN_SOCKET else sock.send(message)
+            sent = os.write(sock.fileno(), message) if type(sock) is PLAIN_SOCKET else sock.send(message)
         except BlockingIOError:
             sent = sock.send(message)
         self.began_sending = True
