@@ -519,7 +519,8 @@ class Session(SessionRedirectMixin):
             if _is_by_origin(own):
                 own = auth_of_origin(own, urls.prepare(request.url))
             auth = merge_setting(auth, own)
-        if auth or "Authorization" in headers:
+        named = headers.names() if type(headers) is CaseInsensitiveDict else headers
+        if auth or "authorization" in named or "Authorization" in named:
             return auth
         trust_env = self.trust_env if request._trust_env is None else request._trust_env
         if not (trust_env is True or trusts(trust_env, "netrc")):

@@ -136,7 +136,7 @@ def head_at_once(
     if known is None:
         known = {}
     read: list[Any] = list(map(known.get, lines))
-    if None in read:
+    if not all(read):
         if not _learn(lines, known):
             return None
         read = [known[line] for line in lines]
