@@ -604,6 +604,7 @@ class HTTPAdapter(BaseAdapter):
                 conn = self._kept_pool(request, facts.origin, verify, cert)
         if conn is None:
             conn = self._pool(request, verify, proxies, cert)
+            facts = None
             self.cert_verify(conn, request.url, verify, cert)  # type: ignore[arg-type]  # _pool has looked at it
         if facts is not None and type(request) is PreparedRequest:
             target = facts.target
@@ -733,6 +734,13 @@ class HTTPAdapter(BaseAdapter):
             return None
         if kept is not None and kept.is_open() and kept.manager is self.poolmanager:
             return kept
+        if any(
+            getattr(getattr(self, name), "__func__", None) is not getattr(type(self), name)
+            for name in _STEERING
+        ):
+            # Put there past `__setattr__`.
+            self._is_overridden = True
+            return None
         if len(self._kept) >= self._pool_connections:
             self._kept.clear()
         pool = self._pool(request, verify, None, cert)

@@ -409,8 +409,12 @@ class PreparedRequest(RequestEncodingMixin, RequestHooksMixin):
             error.request = self
             raise
         self._body_position = prepared.position
-        if prepared.content_type and "content-type" not in _names_in(self.headers):
-            self.headers["Content-Type"] = prepared.content_type
+        headers = self.headers
+        # A program may have put a plain mapping there, in which it names what is to be overwritten in another case.
+        if prepared.content_type and "content-type" not in (
+            headers.names() if type(headers) is CaseInsensitiveDict else headers
+        ):
+            headers["Content-Type"] = prepared.content_type
         self.body = prepared.body
         self._frame(prepared.body, prepared.length)
 
@@ -570,8 +574,9 @@ class Response:
     #: How much the body may hold, as call, mount and session say together.
     _bounds: Bounds | None = None
     _is_cancelled = False
-    #: A number of seconds is made a timedelta when somebody asks.
-    _elapsed: float | dt.timedelta = 0.0
+    #: What `elapsed` is: seconds as they were measured, until somebody asks.
+    _seconds: float | None = 0.0
+    _elapsed: Any = None
     #: The attempts before the one that this response ended, and the seconds waited before that.
     _before: tuple[tuple[Attempt, ...], float] = ((), 0.0)
 
@@ -624,12 +629,19 @@ class Response:
     @property
     def elapsed(self) -> dt.timedelta:
         """How long it took from sending the request until the head of the response was there."""
-        elapsed = self._elapsed
-        return elapsed if isinstance(elapsed, dt.timedelta) else dt.timedelta(seconds=elapsed)
+        if self._seconds is not None:
+            self.elapsed = dt.timedelta(seconds=self._seconds)
+        if self._elapsed is UNSET:
+            raise AttributeError("the elapsed of this response was deleted")
+        return cast(dt.timedelta, self._elapsed)
 
     @elapsed.setter
     def elapsed(self, elapsed: dt.timedelta) -> None:
-        self._elapsed = elapsed
+        self._seconds, self._elapsed = None, elapsed
+
+    @elapsed.deleter
+    def elapsed(self) -> None:
+        self._seconds, self._elapsed = None, UNSET
 
     @property
     def cookies(self) -> RequestsCookieJar:

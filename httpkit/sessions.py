@@ -120,6 +120,8 @@ preferred_clock = time.perf_counter
 
 #: How URLs begin, and what is mounted by default.
 _USUAL = ("https://", "http://")
+#: The settings that `merge_environment_settings` gives.
+_MERGED = {"proxies", "stream", "verify", "cert"}
 #: Bytes of the body of a redirect, content codings removed.
 _MOST_DRAINED = 1_048_576
 
@@ -658,8 +660,7 @@ class Session(SessionRedirectMixin):
         allow_redirects = kwargs.pop("allow_redirects", True)
         if request.body is not request._framed[0]:
             request.frame_edited()
-        if len(kwargs) == 4 and "timeout" not in kwargs and type(kwargs.get("proxies")) is EffectiveProxies:
-            # As `request` gives them.
+        if kwargs.keys() == _MERGED and type(kwargs["proxies"]) is EffectiveProxies:
             kwargs["timeout"] = None
         else:
             self._settle(request, kwargs)
@@ -757,7 +758,7 @@ class Session(SessionRedirectMixin):
             response = send(request, **settings)
             seconds = preferred_clock() - start
             if type(response) is Response:
-                response._elapsed = seconds
+                response._seconds = seconds
             else:
                 response.elapsed = timedelta(seconds=seconds)
             if own is not None or request._bounds is not None:

@@ -56,7 +56,7 @@ class CaseInsensitiveDict(MutableMapping[str, V], Generic[V]):
     @classmethod
     def from_store(cls, store: dict[str, tuple[str, V]]) -> CaseInsensitiveDict[V]:
         """The mapping of *store*, keys in lower case to keys and values, which it owns from now on."""
-        fields = _new(cls)
+        fields: CaseInsensitiveDict[V] = _new(cls) if cls is CaseInsensitiveDict else cls.__new__(cls)
         fields._store = store
         fields._repeats = None
         return fields
@@ -145,10 +145,12 @@ class CaseInsensitiveDict(MutableMapping[str, V], Generic[V]):
 
     def copy(self) -> CaseInsensitiveDict[V]:
         """A copy that shares no state with this one."""
-        twin = _new(type(self))
-        if type(self) is not CaseInsensitiveDict:
+        if type(self) is CaseInsensitiveDict:
+            twin = _new(CaseInsensitiveDict)
+            twin._approved = self._approved
+        else:
+            twin = type(self).__new__(type(self))
             twin.__dict__.update(self.__dict__)
-        twin._approved = self._approved
         twin._store = self._store.copy()
         twin._repeats = {k: list(v) for k, v in self._repeats.items()} if self._repeats else None
         return twin

@@ -39,7 +39,7 @@ from .._message import urls
 from ..exceptions import AddressNotAllowed, RequestException
 from . import addresses, http11, sending, tls
 from .deadlines import Limits, Opening, TimedSocket, Waits, bare, in_time, limits_of
-from .probing import PLAIN_SOCKET, probe_of
+from .probing import probe_of
 from .response import RECEIVE_SIZE, BodyReader, WireResponse
 from .sending import UnfinishedBody, framing
 
@@ -74,6 +74,9 @@ _UNFRAMED = (None, False)
 _JOINED = 65_536
 #: What urllib3 says when nobody has said how much of a file to read at a time.
 _THEIR_BLOCK = 16_384
+
+#: The standard library's own class, where a descriptor is all there is to a socket; None where it is another's.
+_PLAIN_SOCKET = socket.socket if os.name == "posix" and socket.socket.__module__ == "socket" else None
 
 # What other libraries and programs replace to steer all of urllib3's connections.
 _STOCK_CREATE_CONNECTION = _connecting.create_connection
@@ -277,6 +280,8 @@ class HTTPConnection(_HTTPConnection):
     #: The fields of the last request, and what they came to.
     _last_fields: list[tuple[str, Any]] | None = None
     _encoded = b""
+    #: What the lines of the last head were read as.
+    _known_lines: http11.KnownLines
     _framing: tuple[int | None, bool] = _UNFRAMED
     _asked_to_close = False
     #: Tells whether there is anything to read from the socket, and which socket that is.
@@ -385,13 +390,13 @@ class HTTPConnection(_HTTPConnection):
     def close(self) -> None:
         """Close the socket, if there is one."""
         self._probe = self._probed = None
-        self._known_lines.clear()
+        self._known_lines = {}
         self.has_served = False
         super().close()
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
-        self._known_lines: http11.KnownLines = {}
+        self._known_lines = {}
         self.limits = http11.DEFAULT_LIMITS
         self.is_busy = self.is_stray = False
         _connections.add(self)
@@ -514,7 +519,7 @@ class HTTPConnection(_HTTPConnection):
         # It takes what there is room for, and waits only when that is nothing: there is room nearly always, and a
         # socket with a timeout asks for it first, which is one system call more.
         try:
-            sent = os.write(sock.fileno(), message) if type(sock) is PLAIN_SOCKET else sock.send(message)
+            sent = os.write(sock.fileno(), message) if type(sock) is _PLAIN_SOCKET else sock.send(message)
         except BlockingIOError:
             sent = sock.send(message)
         self.began_sending = True

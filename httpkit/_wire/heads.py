@@ -131,40 +131,39 @@ def head_at_once(
     lines = block.decode("latin-1").split("\r\n")
     start = lines.pop(0)
     status = _plain_status(start) if len(start) <= _USUAL_STATUS_LINE else None
-    if status is None:
+    if status is None or len(lines) > limits.fields:
         return None
     if known is None:
         known = {}
     read: list[Any] = list(map(known.get, lines))
     if not all(read):
-        if not _learn(lines, known):
+        learnt = _learnt(lines, known)
+        if learnt is None:
             return None
-        read = [known[line] for line in lines]
-    if len(read) > limits.fields:
-        raise _too_many(len(read), limits)
+        read = [learnt[line] for line in lines]
     by_name = dict(read)
     if len(by_name) == len(read):
         return Head(*status, list(by_name.values()), by_name), rest
     return Head(*status, [field for _, field in read]), rest
 
 
-def _learn(lines: list[str], known: KnownLines) -> bool:
-    """Let *known* be *lines* and nothing else; False when one of them is no field in one line of text.
+def _learnt(lines: list[str], known: KnownLines) -> KnownLines | None:
+    """What *lines* are read as, which *known* is from now on; None when one of them is no field in one line of text.
 
     What is known already was looked at when it came first.
     """
-    learnt = {}
+    learnt: KnownLines = {}
     for line in lines:
         field = known.get(line)
         if field is None:
             if line[:1] in (" ", "\t") or NOT_TEXT.search(line):
-                return False
+                return None
             # Without obs-text, strip(None) takes SP and HTAB only, and is the faster one.
             field = _field_of(line, None if line.isascii() else " \t")
         learnt[line] = field
     known.clear()
     known.update(learnt)
-    return True
+    return learnt
 
 
 def parse_head(block: bytes | bytearray, limits: Limits = DEFAULT_LIMITS) -> Head:

@@ -199,26 +199,41 @@ class BodyReader:
     def readall(self) -> bytes:
         return self.read()
 
+    def tell(self) -> int:
+        raise io.UnsupportedOperation("the body of a response has no position")
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        raise io.UnsupportedOperation("the body of a response can be read forward only")
+
+    def truncate(self, size: int | None = None) -> int:
+        raise io.UnsupportedOperation("the body of a response is read-only")
+
+    def write(self, data: Any) -> int:
+        raise io.UnsupportedOperation("the body of a response is read-only")
+
     def readline(self, size: int | None = -1) -> bytes:
         """The next line with its end."""
         return _AsFile(self).readline(size)
 
+    def __next__(self) -> bytes:
+        line = self.readline()
+        if not line:
+            raise StopIteration
+        return line
+
     def readlines(self, hint: int = -1) -> list[bytes]:
         return _AsFile(self).readlines(hint)
 
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(_AsFile(self))
+    def __iter__(self: Self) -> Self:
+        return self.__enter__()
 
     def __enter__(self: Self) -> Self:
+        if self.closed:
+            raise ValueError("the body of the response was read to its end, or closed")
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
-
-    def __del__(self) -> None:
-        """Who forgets a response gives up the rest of its body."""
-        if self.__dict__.get("_lease") is not None:
-            self.close()
 
     @property
     def fp(self) -> Any:
@@ -409,6 +424,9 @@ class BodyReader:
                 "the response was cancelled before its body was read"
             )
             lease.cancel()
+
+
+io.RawIOBase.register(BodyReader)
 
 
 class _AsFile(io.RawIOBase):
@@ -664,9 +682,11 @@ class WireResponse(BaseHTTPResponse):
                     raise
                 raise known from error
             self._tell = len(data)
+            self._may_be_short = False
         else:
             data = self.read(decode_content=True)
-        self._closed_by_hand = True
+        # After 101 there may still be a connection to close.
+        self._closed_by_hand = reader.lease is None
         return data
 
     def read1(self, amt: int | None = None, decode_content: bool | None = None) -> bytes:
@@ -930,6 +950,9 @@ class WireResponse(BaseHTTPResponse):
         """Give up the rest of the body. What was not read by now cannot be read any more."""
         self._may_be_short = False
         self._closed_by_hand = True
+        if not hasattr(self, "_reader"):
+            # A copy that could not be made, and is gone already.
+            return
         if self._fault is None and not self._is_at_end():
             self._fault = ProtocolError("the response was closed before its body was read to the end")
         self._reader._abort()

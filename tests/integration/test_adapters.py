@@ -12,6 +12,7 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -161,6 +162,40 @@ class TestOverriding:
         exchange(adapter, server.url)
         assert called == names
         adapter.close()
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "get_connection_with_tls_context",
+            "build_connection_pool_key_attributes",
+            "cert_verify",
+            "request_url",
+            "add_headers",
+            "build_response",
+        ],
+    )
+    @pytest.mark.parametrize("where", ["on the class", "on one adapter"])
+    def test_one_that_is_replaced_after_a_call_is_called_from_then_on(
+        self, name: str, where: str, server: RecordingServer, adapter: HTTPAdapter
+    ) -> None:
+        called = []
+        stock = getattr(HTTPAdapter, name)
+
+        def on_the_class(self: HTTPAdapter, *args: Any, **kwargs: Any) -> Any:
+            called.append(name)
+            return stock(self, *args, **kwargs)
+
+        exchange(adapter, server.url)
+        with pytest.MonkeyPatch.context() as patched:
+            if where == "on the class":
+                patched.setattr(HTTPAdapter, name, on_the_class)
+            else:
+                patched.setattr(adapter, name, partial(on_the_class, adapter))
+            for number in range(1, 3):
+                exchange(adapter, server.url)
+                assert called == [name] * number
+        exchange(adapter, server.url)
+        assert len(called) == 2
 
     def test_what_they_answer_is_used(self, server: RecordingServer) -> None:
         class Mine(HTTPAdapter):

@@ -20,6 +20,7 @@ from httpkit._wire.http11 import (
     ChunkedBody,
     Head,
     HeadReader,
+    KnownLines,
     LengthBody,
     Limits,
     NoBody,
@@ -27,6 +28,7 @@ from httpkit._wire.http11 import (
     body_of,
     encode_chunk,
     encode_head,
+    head_at_once,
     is_persistent,
     parse_head,
 )
@@ -281,6 +283,90 @@ def test_any_number_of_field_names_is_told_apart_and_few_are_remembered() -> Non
     assert len(heads._SEEN) <= heads._SEEN_MOST < 3000
     answer(b"X-" + b"y" * 999 + b": z")
     assert max(map(len, heads._SEEN)) < 100
+
+
+# --- what is remembered of the last head on a connection
+
+
+KNOWN = b"HTTP/1.1 200 OK\r\nServer: a\r\nDate: now\r\nContent-Length: 2\r\n\r\nok"
+
+
+def on_a_used_connection(data: bytes, before: bytes = KNOWN) -> tuple[Head, bytes] | None:
+    """What is read at once of *data* where *before* has come on the same connection."""
+    known: KnownLines = {}
+    assert head_at_once(before, Limits(), known) is not None
+    return head_at_once(data, Limits(), known)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        KNOWN,
+        KNOWN.replace(b"now", b"later"),
+        KNOWN.replace(b"Server: a\r\n", b""),
+        KNOWN.replace(b"Server: a\r\n", b"Date: now\r\nServer: a\r\n"),
+        KNOWN.replace(b"Server", b"SERVER"),
+        KNOWN.replace(b"Server: a", b"Server: \xe9\xa0"),
+        KNOWN.replace(b"200 OK", b"404 Not Found").replace(b"Length: 2", b"Length: 1"),
+    ],
+)
+def test_a_head_is_read_the_same_whatever_came_before_it(data: bytes) -> None:
+    found, fresh = on_a_used_connection(data), HeadReader().feed(data)
+    assert found is not None
+    assert fresh is not None
+    names = ("version", "status", "reason", "fields", "by_name")
+    for name in names:
+        assert getattr(found[0], name) == getattr(fresh[0], name), name
+    assert found[1] == fresh[1] == b"ok"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"Server: a\x00", b"Server: a\rX: y", b"Server: a\nX: y", b" folded", b"\tfolded", b"Date: now\x7f"],
+)
+def test_a_line_like_a_known_one_is_looked_at_all_the_same(line: bytes) -> None:
+    assert on_a_used_connection(KNOWN.replace(b"Date: now", b"Date: now\r\n" + line)) is None
+
+
+@pytest.mark.parametrize("line", [b"Server : a", b"Server", b": a", b"Ser ver: a"])
+def test_a_line_that_is_no_field_is_refused_among_known_ones(line: bytes) -> None:
+    with pytest.raises(MalformedResponse):
+        on_a_used_connection(KNOWN.replace(b"Server: a", line))
+
+
+def test_known_lines_count_as_fields_too() -> None:
+    many = KNOWN.replace(b"Server: a", b"\r\n".join([b"Server: a"] * 300))
+    assert on_a_used_connection(many) is None
+    with pytest.raises(MalformedResponse, match="302 fields"):
+        HeadReader().feed(many)
+
+
+def test_a_head_with_too_many_fields_is_not_remembered() -> None:
+    known: KnownLines = {}
+    many = KNOWN.replace(b"Server: a", b"\r\n".join(b"a:%d" % number for number in range(300)))
+    assert head_at_once(many, Limits(), known) is None
+    assert not known
+
+
+def test_no_more_than_the_lines_of_the_last_head_are_remembered() -> None:
+    known: KnownLines = {}
+    for number in range(50):
+        head_at_once(KNOWN.replace(b"now", b"%d" % number), Limits(), known)
+    assert list(known) == ["Server: a", "Date: 49", "Content-Length: 2"]
+    # Half of a head that turns out to be none leaves them alone.
+    assert head_at_once(KNOWN.replace(b"Server: a", b"New: b\r\n folded"), Limits(), known) is None
+    assert list(known) == ["Server: a", "Date: 49", "Content-Length: 2"]
+
+
+def test_who_changes_the_fields_of_a_head_does_not_change_what_is_remembered() -> None:
+    known: KnownLines = {}
+    for _ in range(2):
+        found = head_at_once(KNOWN, Limits(), known)
+        assert found is not None
+        assert found[0].fields[0] == ("Server", "a")
+        found[0].fields.clear()
+        assert found[0].by_name is not None
+        found[0].by_name.clear()
 
 
 def test_parse_head_reads_bytes_and_bytearrays() -> None:

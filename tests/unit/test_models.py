@@ -13,6 +13,7 @@ import pickle
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
+from unittest import mock
 
 import pytest
 import urllib3
@@ -1113,6 +1114,30 @@ class TestLinks:
     def test_without_links_there_are_none(self, value: str | None) -> None:
         links = answer(headers={} if value is None else {"Link": value}).links
         assert isinstance(links, dict)
+
+
+def test_a_plain_mapping_in_the_place_of_the_fields_gets_the_type_of_a_body() -> None:
+    # As libraries do that compare a multipart body with one that they make.
+    prepared = PreparedRequest()
+    prepared.headers = {"Content-Type": ""}  # type: ignore[assignment]
+    prepared.prepare_body(data=None, files={"file": b"content"})
+    assert prepared.headers["Content-Type"].startswith("multipart/form-data; boundary=")
+    assert prepared.headers["Content-Length"] == str(len(prepared.body or ""))  # type: ignore[arg-type]
+
+
+def test_elapsed_is_a_timedelta_from_the_beginning_and_can_be_set() -> None:
+    response = Response()
+    assert response.elapsed == dt.timedelta(0)
+    response.elapsed = dt.timedelta(seconds=3)
+    assert response.elapsed is response.elapsed == dt.timedelta(seconds=3)
+    assert "elapsed" in Response.__attrs__
+    with mock.patch.object(response, "elapsed", "patched"):
+        assert response.elapsed == "patched"
+    assert response.elapsed == dt.timedelta(seconds=3)
+    response.elapsed = None  # type: ignore[assignment]
+    assert response.elapsed is None
+    del response.elapsed
+    assert not hasattr(response, "elapsed")
 
 
 class TestPickling:

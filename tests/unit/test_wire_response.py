@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import io
 import tracemalloc
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 import pytest
@@ -422,6 +424,48 @@ class TestByHand:
         assert response._fp.chunk_left == response.chunk_left == 4
         assert response.read(response.chunk_left) == b"ello"
         assert response.chunk_left is None
+
+    def test_it_is_a_file_to_those_who_read_lines(self) -> None:
+        lines = b"one\ntwo\n\nlast"
+        for read, expected in [
+            (lambda fp: fp.readlines(), [b"one\n", b"two\n", b"\n", b"last"]),
+            (list, [b"one\n", b"two\n", b"\n", b"last"]),
+            (lambda fp: [fp.readline(), fp.readline(2), fp.read()], [b"one\n", b"tw", b"o\n\nlast"]),
+            (lambda fp: [fp.readall(), fp.readline()], [lines, b""]),
+        ]:
+            response = answer("Content-Length: 13\r\n", lines)
+            fp: Any = response._fp
+            assert (fp.readable(), fp.writable(), fp.seekable(), fp.isatty(), fp.closed) == (
+                True,
+                *[False] * 4,
+            )
+            assert read(fp) == expected
+            assert fp.closed
+            fp.flush()
+            for call in (fp.tell, partial(fp.seek, 0), partial(fp.write, b""), fp.truncate):
+                with pytest.raises(io.UnsupportedOperation):
+                    call()
+            for use in (partial(iter, fp), fp.__enter__):
+                with pytest.raises(ValueError, match="read to its end"):
+                    use()
+        assert isinstance(fp, io.IOBase)
+
+    def test_leaving_its_block_gives_up_the_rest(self) -> None:
+        response = answer(LENGTH, b"by", AssertionError("waited"))
+        with response._fp as fp:
+            assert fp.read(2) == b"by"
+        assert fp.closed
+        assert cast(Any, response).line.ended is False
+        with pytest.raises(ChunkedEncodingError):
+            fp.read()
+
+    def test_who_forgets_it_gives_up_the_rest(self) -> None:
+        response = answer(LENGTH, b"by", AssertionError("waited"))
+        line = cast(Any, response).line
+        assert line.ended is None
+        del response
+        gc.collect()
+        assert line.ended is False
 
     def test_a_wrapper_sees_every_byte_that_is_read(self) -> None:
         for framed, how in [(framed, how) for framed in FRAMED for how in READS]:
