@@ -184,14 +184,11 @@ class BodyReader:
     def readable(self) -> bool:
         return True
 
-    def writable(self) -> bool:
+    def _is_not(self) -> bool:
+        """What a body is not: to be written to, to be moved in, a terminal."""
         return False
 
-    def seekable(self) -> bool:
-        return False
-
-    def isatty(self) -> bool:
-        return False
+    writable = seekable = isatty = _is_not
 
     def flush(self) -> None:
         """Nothing is buffered for writing."""
@@ -199,17 +196,10 @@ class BodyReader:
     def readall(self) -> bytes:
         return self.read()
 
-    def tell(self) -> int:
-        raise io.UnsupportedOperation("the body of a response has no position")
+    def _cannot(self, *args: Any, **named: Any) -> int:
+        raise io.UnsupportedOperation("the body of a response can be read, and forward only")
 
-    def seek(self, offset: int, whence: int = 0) -> int:
-        raise io.UnsupportedOperation("the body of a response can be read forward only")
-
-    def truncate(self, size: int | None = None) -> int:
-        raise io.UnsupportedOperation("the body of a response is read-only")
-
-    def write(self, data: Any) -> int:
-        raise io.UnsupportedOperation("the body of a response is read-only")
+    tell = seek = truncate = write = _cannot
 
     def readline(self, size: int | None = -1) -> bytes:
         """The next line with its end."""
