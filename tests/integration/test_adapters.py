@@ -51,6 +51,16 @@ from tests.servers import (
 Serve = Callable[..., RecordingServer]
 ServeRaw = Callable[..., RawServer]
 
+# What `send` calls, in its order.
+STEERING = (
+    "get_connection_with_tls_context",
+    "build_connection_pool_key_attributes",
+    "cert_verify",
+    "request_url",
+    "add_headers",
+    "build_response",
+)
+
 
 @pytest.fixture
 def adapter() -> Iterator[HTTPAdapter]:
@@ -148,32 +158,14 @@ class TestOverriding:
 
             return method
 
-        names = [
-            "init_poolmanager",
-            "get_connection_with_tls_context",
-            "build_connection_pool_key_attributes",
-            "cert_verify",
-            "request_url",
-            "add_headers",
-            "build_response",
-        ]
+        names = ["init_poolmanager", *STEERING]
         mine: Any = type("Mine", (HTTPAdapter,), {name: recording(name) for name in names})
         adapter = mine()
         exchange(adapter, server.url)
         assert called == names
         adapter.close()
 
-    @pytest.mark.parametrize(
-        "name",
-        [
-            "get_connection_with_tls_context",
-            "build_connection_pool_key_attributes",
-            "cert_verify",
-            "request_url",
-            "add_headers",
-            "build_response",
-        ],
-    )
+    @pytest.mark.parametrize("name", STEERING)
     @pytest.mark.parametrize("where", ["on the class", "on one adapter"])
     def test_one_that_is_replaced_after_a_call_is_called_from_then_on(
         self, name: str, where: str, server: RecordingServer, adapter: HTTPAdapter
