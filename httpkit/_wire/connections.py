@@ -39,7 +39,7 @@ from .._message import urls
 from ..exceptions import AddressNotAllowed, RequestException
 from . import addresses, http11, sending, tls
 from .deadlines import Limits, Opening, TimedSocket, Waits, bare, in_time, limits_of
-from .probing import probe_of
+from .probing import Probe
 from .response import RECEIVE_SIZE, BodyReader, WireResponse
 from .sending import UnfinishedBody, framing
 
@@ -124,12 +124,13 @@ class Lease:
     It may end in a finaliser, at any point of any thread, and so takes no lock.
     """
 
-    __slots__ = ("_connection", "_disowned", "_is_cancelled", "_open", "_pool", "_sock")
+    __slots__ = ("_connection", "_disowned", "_is_cancelled", "_open", "_pool", "_probe", "_sock")
 
     def __init__(self, connection: HTTPConnection, pool: Any) -> None:
         self._connection = connection
         self._pool = pool
         self._sock: Any = None
+        self._probe: Probe | None = None
         self._disowned = False
         self._is_cancelled = False
         # There until the exchange has ended: of all who delete it one succeeds, whatever the thread.
@@ -137,9 +138,11 @@ class Lease:
 
     def begin(self, sock: Any) -> None:
         """From now on the answer is read from *sock*, and never from another one of the same connection."""
+        connection = self._connection
         self._sock = sock
-        self._connection.is_busy = True
-        _reading.add(self._connection)
+        self._probe = connection.probe
+        connection.is_busy = True
+        _reading.add(connection)
 
     @property
     def has_ended(self) -> bool:
@@ -148,15 +151,20 @@ class Lease:
     def receive(self, size: int) -> bytes:
         try:
             data: bytes = self._sock.recv(size)
-            return data
         except OSError as error:
             raise self._broken(error) from error
+        if self._probe is not None:
+            self._probe.received += len(data)
+        return data
 
     def receive_into(self, buffer: memoryview) -> int:
         try:
-            return cast(int, self._sock.recv_into(buffer))
+            size: int = self._sock.recv_into(buffer)
         except OSError as error:
             raise self._broken(error) from error
+        if self._probe is not None:
+            self._probe.received += size
+        return size
 
     def _broken(self, error: OSError) -> Exception:
         """urllib3's error for *error*: those who read `raw` expect these."""
@@ -284,9 +292,8 @@ class HTTPConnection(_HTTPConnection):
     _known_lines: http11.KnownLines
     _framing: tuple[int | None, bool] = _UNFRAMED
     _asked_to_close = False
-    #: Tells whether there is anything to read from the socket, and which socket that is.
-    _probe: Any = None
-    _probed: Any = None
+    #: Tells whether there is anything to read from the socket. There is one once the connection was kept.
+    probe: Probe | None = None
 
     @property
     def is_connected(self) -> bool:
@@ -297,16 +304,25 @@ class HTTPConnection(_HTTPConnection):
         if sock is None:
             return False
         try:
-            if self._probed is not sock:
-                self._probe, self._probed = probe_of(sock), sock
+            probe = self._probe_of(sock)
             if isinstance(sock, ssl.SSLSocket):
                 # What waits may be a record of TLS alone, such as a session ticket.
-                has_input = bool(sock.pending() or self._probe())
-                return not has_input or sending.receive_waiting(sock) is None
-            return not self._probe()
+                has_input = bool(sock.pending() or probe.has_input())
+                if not has_input or sending.receive_waiting(sock) is None:
+                    return True
+                # It has been read now, and who asks again would not be told.
+                self.close()
+                return False
+            return not probe.has_input()
         except (OSError, ValueError):
             # Somebody has closed the socket by hand.
             return False
+
+    def _probe_of(self, sock: Any) -> Probe:
+        probe = self.probe
+        if probe is None or probe.sock is not sock:
+            self.probe = probe = Probe(sock)
+        return probe
 
     def connect(self) -> None:
         """Connect, by way of a proxy's tunnel and with TLS where these are asked for, all of it within `timeout`."""
@@ -389,7 +405,7 @@ class HTTPConnection(_HTTPConnection):
 
     def close(self) -> None:
         """Close the socket, if there is one."""
-        self._probe = self._probed = None
+        self.probe = None
         self._known_lines = {}
         self.has_served = False
         super().close()
@@ -588,7 +604,10 @@ class HTTPConnection(_HTTPConnection):
         if self.waits is not None:
             self.waits.running.enter("head")
             sock = TimedSocket(sock, self.waits)
+        probe = self.probe
         data = sock.recv(RECEIVE_SIZE)
+        if probe is not None:
+            probe.received += len(data)
         if reader is None:
             if data:
                 self.began_receiving = True
@@ -606,6 +625,8 @@ class HTTPConnection(_HTTPConnection):
             if found is not None:
                 return found
             data = sock.recv(RECEIVE_SIZE)
+            if probe is not None:
+                probe.received += len(data)
 
 
 _Early = Union[sending.EarlyAnswer, None]

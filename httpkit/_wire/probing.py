@@ -1,31 +1,80 @@
 """Whether there is something to read from a socket that idles, be it bytes or the end of the connection.
 
 Each kept connection is asked before it carries another request. Nothing is read here and nothing waited for; what TLS
-holds back is its own affair. Linux has questions that would cost less among many threads, such as FIONREAD, but that
-one stops counting at an urgent byte (tcp(7)), and what follows would pass for the next answer.
+holds back is its own affair. poll() knows, but Python lets other threads run meanwhile, and among many it is a while
+until this one runs again. So where Linux counts what has arrived (tcp(7), TCP_INFO) and all of that was read, poll() is
+not called. The count has everything in it, an urgent byte too, behind which FIONREAD would see nothing.
 """
 
 from __future__ import annotations
 
 import select
+import socket
+import struct
+import sys
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from urllib3.util.wait import wait_for_read
 
-__all__ = ["probe_of"]
+__all__ = ["Probe"]
 
 # Linux has poll() everywhere; where it is missing, or replaced by a cooperative scheduler, select() serves.
 _poll = getattr(select, "poll", None)
+#: The state of the connection, and the bytes that have arrived: tcpi_state and tcpi_bytes_received of <linux/tcp.h>.
+_INFO = struct.Struct("=B127xQ")
+_read_info = _INFO.unpack
+_ESTABLISHED = 1
+_UNKNOWN = -1
+# MPTCP answers by one of several streams, and a Unix socket not at all.
+_COUNTS_BYTES = sys.platform == "linux"
 
 
-def probe_of(sock: Any) -> Callable[[], object]:
-    """A callable that is true when there is something to read from *sock*. Raises OSError or ValueError, as the
-    callable may, when the socket is closed.
+class Probe:
+    """Asks *sock*. Raises OSError or ValueError when it is closed, here and in `has_input`.
+
+    Who reads from the socket adds to `received`. Bytes that nobody adds cost a call of poll() and nothing else.
     """
-    if _poll is None:
-        return partial(wait_for_read, sock, timeout=0.0)
-    poller = _poll()
-    poller.register(sock, select.POLLIN)
-    return partial(poller.poll, 0)
+
+    __slots__ = ("_ahead", "_counts", "_info", "_is_readable", "received", "sock")
+
+    def __init__(self, sock: Any) -> None:
+        self.sock = sock
+        self.received = 0
+        #: How many more bytes the system has counted than were added here, as of when nothing was there to read.
+        self._ahead = _UNKNOWN
+        self._counts = _COUNTS_BYTES and type(sock) is socket.socket and _is_counted(sock)
+        if self._counts:
+            asked = (socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size)
+            self._info = cast("Callable[[], bytes]", partial(sock.getsockopt, *asked))
+        if _poll is None:
+            self._is_readable = partial(wait_for_read, sock, timeout=0.0)
+        else:
+            poller = _poll()
+            poller.register(sock, select.POLLIN)
+            self._is_readable = partial(poller.poll, 0)
+
+    def has_input(self) -> bool:
+        if not self._counts:
+            return bool(self._is_readable())
+        state, count = _read_info(self._info())
+        ahead = count - self.received
+        if ahead == self._ahead and state == _ESTABLISHED:
+            return False
+        if self._is_readable():
+            return True
+        # Up to `count` all was read. A system that counts less than has been read does not count at all.
+        self._ahead = ahead if self.received and ahead >= 0 else _UNKNOWN
+        return False
+
+
+def _is_counted(sock: socket.socket) -> bool:
+    """True when the system counts the bytes that arrive at *sock*."""
+    try:
+        protocol = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PROTOCOL)
+        if protocol != socket.IPPROTO_TCP:
+            return False
+        return len(sock.getsockopt(protocol, socket.TCP_INFO, _INFO.size)) == _INFO.size
+    except OSError:
+        return False

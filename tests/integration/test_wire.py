@@ -6,6 +6,7 @@ import io
 import os
 import socket
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ import pytest
 import httpkit
 from httpkit._wire import connections
 from httpkit._wire.connections import UnfinishedBody
-from tests.servers import HALF_CLOSE, HANG, READ_HEAD, READ_REQUEST, Peer, RawServer, wait_until
+from tests.servers import CLOSE, HALF_CLOSE, HANG, READ_HEAD, READ_REQUEST, RESET, Peer, RawServer, wait_until
 
 ServeRaw = Callable[..., RawServer]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -518,3 +519,61 @@ def test_interim_answers_can_be_seen(
     server = serve_raw([READ_REQUEST, b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK, HANG])
     session.get(server.url)
     assert seen == [(103, [("Link", "</a>")])]
+
+
+class TestAConnectionOfAnyAge:
+    """What is asked of it before it is used again depends on how much is known of it by then."""
+
+    #: Small ones are read with their head, others in several receives, by two ways.
+    SIZES = (2, 100_000, 3_000_000)
+
+    @staticmethod
+    def answer(size: int) -> bytes:
+        return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + b"o" * size
+
+    @pytest.mark.parametrize("size", SIZES)
+    @pytest.mark.parametrize("age", [1, 2, 3, 6])
+    @pytest.mark.parametrize("stream", [False, True], ids=["content", "stream"])
+    @pytest.mark.parametrize(
+        "late",
+        [b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret", b"\0", CLOSE, RESET],
+        ids=["answer", "byte", "end", "reset"],
+    )
+    def test_what_comes_unasked_is_seen(
+        self, session: httpkit.Session, serve_both: ServeRaw, size: int, age: int, stream: bool, late: Any
+    ) -> None:
+        go = threading.Event()
+        exchanges: list[Any] = [READ_REQUEST, self.answer(size)] * age
+        server = serve_both([[*exchanges, go, late, HANG], [READ_REQUEST, self.answer(4), HANG]])
+        for _ in range(age):
+            with session.get(server.url, stream=stream, timeout=TIMEOUT) as response:
+                assert sum(map(len, response.iter_content(65_536))) == size
+        assert server.connections == 1
+        [conn] = kept_open(session)
+        assert conn.is_connected
+        go.set()
+        # What was sent takes its time to arrive.
+        assert wait_until(lambda: not conn.is_connected)
+        assert session.get(server.url, timeout=TIMEOUT).content == b"oooo"
+        assert server.connections == 2
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts the bytes of a connection")
+    @pytest.mark.parametrize("size", SIZES)
+    def test_once_its_bytes_are_counted_poll_is_not_asked(
+        self, session: httpkit.Session, serve_raw: ServeRaw, size: int
+    ) -> None:
+        server = serve_raw([READ_REQUEST, self.answer(size)] * 6)
+        asked = []
+        for _ in range(6):
+            assert len(session.get(server.url, timeout=TIMEOUT).content) == size
+            probe = kept_open(session)[0].probe
+            if probe is not None and not asked:
+                usual, asked = probe._is_readable, [0]
+
+                def count(usual: Any = usual, asked: list[int] = asked) -> bool:
+                    asked[0] += 1
+                    return bool(usual())
+
+                probe._is_readable = count
+        # The first of its questions gets to know what has been read, all others go without.
+        assert asked == [1]
