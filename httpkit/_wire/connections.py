@@ -304,7 +304,9 @@ class HTTPConnection(_HTTPConnection):
         if sock is None:
             return False
         try:
-            probe = self._probe_of(sock)
+            probe = self.probe
+            if probe is None or probe.sock is not sock:
+                self.probe = probe = Probe(sock)
             if isinstance(sock, ssl.SSLSocket):
                 # What waits may be a record of TLS alone, such as a session ticket.
                 has_input = bool(sock.pending() or probe.has_input())
@@ -317,12 +319,6 @@ class HTTPConnection(_HTTPConnection):
         except (OSError, ValueError):
             # Somebody has closed the socket by hand.
             return False
-
-    def _probe_of(self, sock: Any) -> Probe:
-        probe = self.probe
-        if probe is None or probe.sock is not sock:
-            self.probe = probe = Probe(sock)
-        return probe
 
     def connect(self) -> None:
         """Connect, by way of a proxy's tunnel and with TLS where these are asked for, all of it within `timeout`."""
