@@ -12,10 +12,9 @@ challenges, see the response that they end with; redirects are outermost.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from functools import partial
 from http.cookiejar import CookieJar
-from typing import TYPE_CHECKING, Any, Protocol, Union, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Union, cast
 
 from . import redirects
 from .auth import AuthBase
@@ -41,46 +40,40 @@ __all__ = [
 ]
 
 
-@dataclass
-class Send:
+class Send(NamedTuple):
     """Send *request* by the adapter that serves it."""
 
     request: PreparedRequest
 
 
-@dataclass
-class RunHooks:
+class RunHooks(NamedTuple):
     """Let the hooks of *request* see, and perhaps replace, *response*."""
 
     request: PreparedRequest
     response: Response
 
 
-@dataclass
-class Hop:
+class Hop(NamedTuple):
     """Send *request*, the next of a chain of redirects, and give back its response unfollowed."""
 
     request: PreparedRequest
     proxies: dict[str, str]
 
 
-@dataclass
-class Drain:
+class Drain(NamedTuple):
     """Read *response* to its end and release its connection; where there are more than *most* bytes, close it."""
 
     response: Response
     most: int | None = None
 
 
-@dataclass(frozen=True)
-class Read:
+class Read(NamedTuple):
     """Read the body of *response*, and keep it."""
 
     response: Response
 
 
-@dataclass(frozen=True)
-class Sleep:
+class Sleep(NamedTuple):
     """Let *seconds* pass."""
 
     seconds: float

@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -411,7 +410,7 @@ class HTTPAdapter(BaseAdapter):
                 raise ValueError(
                     "uds= and allow_addresses= exclude each other: a Unix socket has no address to be checked"
                 )
-            route = replace(route, guard=guard)
+            route = Route(route.resolve, route.uds, guard)
             for manager in (self.poolmanager, *self.proxy_manager.values()):
                 pools.lead(manager, route)
                 pools.close(manager)  # what is connected already was not checked
