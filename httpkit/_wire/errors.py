@@ -376,7 +376,7 @@ def _certificate(error: Any, at: _Scene) -> str:
     shown = getattr(error, "certificate", None)
     told = "" if shown is None else _told(code, shown)
     sentences = (
-        f"TLS with {at.peer} failed, the certificate does not verify: {_show(why)}.",
+        f"TLS with {at.peer} failed, the certificate does not verify: {_show(why.rstrip('.'))}.",
         told,
         _hint(code),
     )

@@ -223,6 +223,18 @@ def test_a_system_that_does_not_count_is_not_believed(pair: Pair) -> None:
 
 
 @counts
+@pytest.mark.parametrize("name", ["TCP_INFO", "SO_PROTOCOL"])
+def test_a_python_without_the_question_asks_poll(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.delattr(socket, name)
+    probe = Probe(pair[0])
+    for _ in range(3):
+        exchange(pair, probe)
+        assert not asks_no_more(probe)
+
+
+@counts
 def test_a_connection_of_several_streams_is_not_believed_by_one(way: str) -> None:
     try:
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, getattr(socket, "IPPROTO_MPTCP", 262))
