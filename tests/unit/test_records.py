@@ -249,9 +249,6 @@ def test_a_record_that_changes_is_refused() -> None:
 
 
 def test_the_first_call_of_a_program_loads_no_dataclasses(server: RecordingServer) -> None:
-    code = (
-        f"import sys, httpkit; assert httpkit.get({server.url!r}).ok; "
-        "print({'dataclasses', 'inspect', 'ast'} & sys.modules.keys())"
-    )
+    code = f"import sys, httpkit; assert httpkit.get({server.url!r}).ok; print('dataclasses' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "set()"
+    assert found.stdout.strip() == "False"
