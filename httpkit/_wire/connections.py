@@ -124,13 +124,15 @@ class Lease:
     It may end in a finaliser, at any point of any thread, and so takes no lock.
     """
 
-    __slots__ = ("_connection", "_disowned", "_is_cancelled", "_open", "_pool", "_probe", "_sock")
+    __slots__ = ("_connection", "_disowned", "_is_cancelled", "_open", "_pool", "_probe", "_sock", "received")
 
     def __init__(self, connection: HTTPConnection, pool: Any) -> None:
         self._connection = connection
         self._pool = pool
         self._sock: Any = None
         self._probe: Probe | None = None
+        #: Bytes that were read for this exchange.
+        self.received = 0
         self._disowned = False
         self._is_cancelled = False
         # There until the exchange has ended: of all who delete it one succeeds, whatever the thread.
@@ -153,8 +155,7 @@ class Lease:
             data: bytes = self._sock.recv(size)
         except OSError as error:
             raise self._broken(error) from error
-        if self._probe is not None:
-            self._probe.received += len(data)
+        self.received += len(data)
         return data
 
     def receive_into(self, buffer: memoryview) -> int:
@@ -162,8 +163,7 @@ class Lease:
             size: int = self._sock.recv_into(buffer)
         except OSError as error:
             raise self._broken(error) from error
-        if self._probe is not None:
-            self._probe.received += size
+        self.received += size
         return size
 
     def _broken(self, error: OSError) -> Exception:
@@ -192,6 +192,10 @@ class Lease:
         connection = self._connection
         _reading.discard(connection)
         connection.is_busy = False
+        if self._probe is not None:
+            # Here and not as they come: a second reader may be late with what it has read, and who asks the probe by
+            # then must not be told that it is still to come.
+            self._probe.received += self.received
         # In this order: see `cancel`.
         if not reusable or connection.is_stray or self._is_cancelled:
             connection.close()
@@ -573,7 +577,7 @@ class HTTPConnection(_HTTPConnection):
     def _read_head(self, method: str, target: str, lease: Lease, early: _Early) -> WireResponse:
         found = early.found if early is not None else None
         if found is None:
-            found = self._receive_head(early.reader if early is not None else None)
+            found = self._receive_head(lease, early.reader if early is not None else None)
         head, rest = found
         body = http11.body_of(head, method, self.limits)
         # A request that was not sent to its end leaves a connection that nobody can use, and so does a tunnel.
@@ -595,15 +599,13 @@ class HTTPConnection(_HTTPConnection):
         response.is_on_kept_connection, self.has_served = self.has_served, True
         return response
 
-    def _receive_head(self, reader: http11.HeadReader | None) -> tuple[http11.Head, bytes]:
+    def _receive_head(self, lease: Lease, reader: http11.HeadReader | None) -> tuple[http11.Head, bytes]:
         sock = self.sock
         if self.waits is not None:
             self.waits.running.enter("head")
             sock = TimedSocket(sock, self.waits)
-        probe = self.probe
         data = sock.recv(RECEIVE_SIZE)
-        if probe is not None:
-            probe.received += len(data)
+        lease.received += len(data)
         if reader is None:
             if data:
                 self.began_receiving = True
@@ -621,8 +623,7 @@ class HTTPConnection(_HTTPConnection):
             if found is not None:
                 return found
             data = sock.recv(RECEIVE_SIZE)
-            if probe is not None:
-                probe.received += len(data)
+            lease.received += len(data)
 
 
 _Early = Union[sending.EarlyAnswer, None]

@@ -34,16 +34,19 @@ _COUNTS_BYTES = sys.platform == "linux"
 class Probe:
     """Asks *sock*. Raises OSError or ValueError when it is closed, here and in `has_input`.
 
-    Who reads from the socket adds to `received`. Bytes that nobody adds cost a call of poll() and nothing else.
+    Who has read from the socket adds to `received` before anybody asks again. Bytes that nobody adds cost calls of
+    poll() and nothing else; any that were added late would hide as many others.
     """
 
-    __slots__ = ("_ahead", "_counts", "_info", "_is_readable", "received", "sock")
+    __slots__ = ("_ahead", "_counts", "_info", "_is_readable", "_last", "received", "sock")
 
     def __init__(self, sock: Any) -> None:
         self.sock = sock
         self.received = 0
-        #: How many more bytes the system has counted than were added here, as of when nothing was there to read.
+        #: How many more bytes the system has counted than were added here when nothing is there to read, once that
+        #: has proved true; and what it was when poll() was asked last, with the bytes added by then.
         self._ahead = _UNKNOWN
+        self._last = (_UNKNOWN, 0)
         self._counts = _COUNTS_BYTES and type(sock) is socket.socket and _is_counted(sock)
         if self._counts:
             asked = (socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size)
@@ -64,8 +67,10 @@ class Probe:
             return False
         if self._is_readable():
             return True
-        # Up to `count` all was read. A system that counts less than has been read does not count at all.
-        self._ahead = ahead if self.received and ahead >= 0 else _UNKNOWN
+        # Up to `count` all was read. It is a count if it has grown by what was read since.
+        before, received = self._last
+        self._last = ahead, self.received
+        self._ahead = ahead if ahead == before and self.received > received else _UNKNOWN
         return False
 
 

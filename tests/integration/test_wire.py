@@ -557,6 +557,63 @@ class TestAConnectionOfAnyAge:
         assert session.get(server.url, timeout=TIMEOUT).content == b"oooo"
         assert server.connections == 2
 
+    def test_a_second_reader_that_is_late_hides_nothing(
+        self, session: httpkit.Session, serve_raw: ServeRaw
+    ) -> None:
+        """Two threads read one answer; one has received a piece and stands still while the connection goes on."""
+        stray = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret"
+        piece = b"%x\r\n" % (len(stray) - 6) + b"p" * (len(stray) - 6) + b"\r\n"
+        assert len(piece) == len(stray)
+        begin, end, late, holds = (threading.Event() for _ in range(4))
+        chunked = [READ_REQUEST, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", begin, piece, end]
+        exchange = [READ_REQUEST, OK]
+        server = serve_raw(
+            [
+                [*exchange * 2, *chunked, b"0\r\n\r\n", *exchange * 2, late, stray, HANG],
+                [READ_REQUEST, self.answer(4), HANG],
+            ]
+        )
+        for _ in range(2):
+            session.get(server.url, timeout=TIMEOUT)
+        response = session.get(server.url, stream=True, timeout=TIMEOUT)
+        raw: Any = response.raw
+        conn = raw._reader._lease.connection
+
+        class Slow:
+            """The socket, whose first receive takes its time to come back."""
+
+            def __init__(self, sock: socket.socket) -> None:
+                self.sock = sock
+
+            def recv(self, size: int) -> bytes:
+                data = self.sock.recv(size)
+                if threading.current_thread() is reader:
+                    holds.set()
+                    assert go_on.wait(10)
+                return data
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(self.sock, name)
+
+        go_on = threading.Event()
+        raw._reader._lease._sock = Slow(raw._reader._lease._sock)
+        reader = threading.Thread(target=lambda: raw.read1(1000))
+        reader.start()
+        begin.set()
+        assert holds.wait(5)
+        end.set()
+        assert raw.read1(1000) == b""
+        for _ in range(2):
+            assert session.get(server.url, timeout=TIMEOUT).content == b"ok"
+        assert server.connections == 1
+        assert conn.is_connected
+        go_on.set()
+        reader.join(5)
+        late.set()
+        assert wait_until(lambda: conn.probe._is_readable())
+        assert not conn.is_connected
+        assert session.get(server.url, timeout=TIMEOUT).content == b"oooo"
+
     @pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts the bytes of a connection")
     @pytest.mark.parametrize("size", SIZES)
     def test_once_its_bytes_are_counted_poll_is_not_asked(
@@ -575,5 +632,5 @@ class TestAConnectionOfAnyAge:
                     return bool(usual())
 
                 probe._is_readable = count
-        # The first of its questions gets to know what has been read, all others go without.
+        # One question more, after which what has been read is known to be counted.
         assert asked == [1]
