@@ -1,10 +1,10 @@
 """Frozen dataclasses that cost next to nothing to define, for the rooms that each program loads with its first call.
 
-`dataclasses` writes source for each class, has it compiled, and loads `inspect` and `ast` for that: as long as half of
-httpkit takes. `record` makes classes that behave alike, by methods that they share. To `dataclasses`, `inspect` and
-type checkers they are frozen dataclasses; the module is loaded when it is asked. Rooms that few programs need use
-the original, and so does what needs more of it than is here: `frozen`, `kw_only`, `field` with `default`,
-`default_factory`, `repr` and `compare`, `__post_init__` and inheritance.
+`dataclasses` writes source for each class and has it compiled, and it loads `inspect` and `ast`, which nothing else
+needs before Python 3.12: together as long as half of httpkit takes. `record` makes classes that behave alike, by
+methods that they share. To `dataclasses`, `inspect` and type checkers they are frozen dataclasses; the module is loaded
+when it is asked. Rooms that few programs need use the original, and so does what needs more of it than is here:
+`frozen`, `kw_only`, `field` with `default`, `default_factory`, `repr` and `compare`, `__post_init__` and inheritance.
 """
 
 from __future__ import annotations
@@ -55,8 +55,12 @@ else:
 class _Plan:
     """The parts of *cls* by name, those that it inherits first; and what the methods below ask for."""
 
-    def __init__(self, cls: type, kinds: dict[str, Any], fields: dict[str, _Field], kw_only: bool) -> None:
+    def __init__(
+        self, cls: type, root: type, kinds: dict[str, Any], fields: dict[str, _Field], kw_only: bool
+    ) -> None:
         self.cls = cls
+        #: The class that has the methods.
+        self.root = root
         self.kinds = kinds
         self.fields = fields
         self.kw_only = kw_only
@@ -90,7 +94,7 @@ class _Plan:
 
 
 def _made(cls: Any, kw_only: bool) -> Any:
-    base: _Plan | None = getattr(cls, "_plan", None)
+    base: _Plan | None = getattr(cls, "_record_plan", None)
     kinds, fields = (dict(base.kinds), dict(base.fields)) if base is not None else ({}, {})
     for name, kind in cls.__annotations__.items():
         given = cls.__dict__.get(name, _MISSING)
@@ -101,7 +105,7 @@ def _made(cls: Any, kw_only: bool) -> Any:
                 delattr(cls, name)
             else:
                 setattr(cls, name, given.default)
-    cls._plan = plan = _Plan(cls, kinds, fields, kw_only)
+    cls._record_plan = plan = _Plan(cls, cls if base is None else base.root, kinds, fields, kw_only)
     setattr(cls, "__match_args__", plan.positional)  # noqa: B010  # type checkers have a rule for this name
     if base is None:
         for name, method in _METHODS.items():
@@ -114,7 +118,7 @@ def _made(cls: Any, kw_only: bool) -> Any:
 
 
 def _init(self: Any, *values: Any, **named: Any) -> None:
-    plan: _Plan = self._plan
+    plan: _Plan = self._record_plan
     if len(values) > len(plan.positional):
         raise _misused(self, f"takes {len(plan.positional)} arguments by position, not {len(values)}")
     given = dict(zip(plan.positional, values))  # noqa: B905  # there may be fewer values
@@ -136,16 +140,18 @@ def _init(self: Any, *values: Any, **named: Any) -> None:
 
 
 def _misused(self: Any, fault: str) -> TypeError:
-    return TypeError(f"{type(self).__name__}() {fault}; its arguments are {', '.join(self._plan.names)}")
+    return TypeError(
+        f"{type(self).__name__}() {fault}; its arguments are {', '.join(self._record_plan.names)}"
+    )
 
 
 def _repr(self: Any) -> str:
-    parts = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._plan.shown)
+    parts = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._record_plan.shown)
     return f"{type(self).__qualname__}({parts})"
 
 
 def _key(self: Any) -> tuple[Any, ...]:
-    return tuple([getattr(self, name) for name in self._plan.compared])
+    return tuple([getattr(self, name) for name in self._record_plan.compared])
 
 
 def _eq(self: Any, other: object) -> Any:
@@ -158,17 +164,17 @@ def _hash(self: Any) -> int:
 
 def _setattr(self: Any, name: str, value: object) -> None:
     _refuse(self, name)
-    _set(self, name, value)
+    super(self._record_plan.root, self).__setattr__(name, value)
 
 
 def _delattr(self: Any, name: str) -> None:
     _refuse(self, name)
-    object.__delattr__(self, name)
+    super(self._record_plan.root, self).__delattr__(name)
 
 
 def _refuse(self: Any, name: str) -> None:
     """Raise FrozenInstanceError, except for what a subclass that is no record keeps besides the parts."""
-    plan: _Plan = self._plan
+    plan: _Plan = self._record_plan
     if type(self) is plan.cls or name in plan.kinds:
         from dataclasses import FrozenInstanceError
 
@@ -179,7 +185,7 @@ def _refuse(self: Any, name: str) -> None:
 
 def _replace(self: Any, **changes: Any) -> Any:
     """Another one, with *changes*."""
-    return type(self)(**{**{name: getattr(self, name) for name in self._plan.names}, **changes})
+    return type(self)(**{**{name: getattr(self, name) for name in self._record_plan.names}, **changes})
 
 
 class _Late:
@@ -189,7 +195,16 @@ class _Late:
         self._ask = ask
 
     def __get__(self, instance: object, owner: Any) -> Any:
-        return self._ask(owner._plan.as_dataclass())
+        return self._ask(owner._record_plan.as_dataclass())
+
+
+class _Signature(_Late):
+    """The signature of a class whose arguments are its parts. One with arguments of its own is looked at as usual."""
+
+    def __get__(self, instance: object, owner: Any) -> Any:
+        if instance is not None or owner.__init__ is not _init or owner.__new__ is not object.__new__:
+            raise AttributeError("__signature__")
+        return super().__get__(instance, owner)
 
 
 def _signature(dataclass: Any) -> Any:
@@ -206,7 +221,7 @@ _METHODS: dict[str, Any] = {
     "__setattr__": _setattr,
     "__delattr__": _delattr,
     "__replace__": _replace,
-    "__signature__": _Late(_signature),
+    "__signature__": _Signature(_signature),
     "__dataclass_fields__": _Late(lambda dataclass: dataclass.__dataclass_fields__),
     "__dataclass_params__": _Late(lambda dataclass: dataclass.__dataclass_params__),
 }

@@ -193,6 +193,35 @@ def test_a_class_can_be_derived_from_it(point: Any) -> None:
     assert type(dataclasses.replace(one, y=2)) is derived
 
 
+def test_arguments_of_a_subclass_are_its_own(point: Any) -> None:
+    def start(self: Any, seconds: float) -> None:
+        point.__init__(self, seconds)
+
+    def called(self: Any, a: int, b: int) -> None: ...
+
+    of_init: Any = type("OfInit", (point,), {"__init__": start, "__call__": called})
+    of_new: Any = type("OfNew", (point,), {"__new__": lambda cls, seconds: object.__new__(cls)})
+    parts = {"__annotations__": {"z": "int"}, "z": 3}
+    derived: Any = dataclasses.dataclass(frozen=True)(type("Derived", (point,), parts))
+    assert list(inspect.signature(of_init).parameters) == ["seconds"]
+    assert list(inspect.signature(of_init(1)).parameters) == ["a", "b"]
+    assert list(inspect.signature(of_new).parameters) == ["seconds"]
+    assert list(inspect.signature(derived).parameters) == ["x", "y", "label", "z"]
+    assert list(inspect.signature(type("Plain", (point,), {})).parameters) == ["x", "y", "label"]
+    assert not hasattr(point(1), "__signature__")
+
+
+def test_with_another_base_that_never_changes_neither_does(make: Callable[..., Any], point: Any) -> None:
+    other = dataclasses.dataclass(frozen=True)(type("Other", (), {"__annotations__": {"o": "int"}, "o": 3}))
+    both: Any = type("Both", (point, other), {})
+    one = both(1)
+    for name in ("x", "o"):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(one, name, 5)
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            delattr(one, name)
+
+
 def test_methods_of_its_own_stay(make: Callable[..., Any]) -> None:
     point = make(Point, __repr__=lambda self: "here")
     assert repr(point(1)) == "here"
