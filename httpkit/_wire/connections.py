@@ -309,7 +309,8 @@ class HTTPConnection(_HTTPConnection):
             return False
         try:
             probe = self.probe
-            if probe is None or probe.sock is not sock:
+            if probe is None or probe.sock is not sock or self.is_busy:
+                # In the middle of an exchange what was read is not counted yet: a new one knows nothing of it.
                 self.probe = probe = Probe(sock)
             if isinstance(sock, ssl.SSLSocket):
                 # What waits may be a record of TLS alone, such as a session ticket.

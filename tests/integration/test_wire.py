@@ -557,6 +557,28 @@ class TestAConnectionOfAnyAge:
         assert session.get(server.url, timeout=TIMEOUT).content == b"oooo"
         assert server.connections == 2
 
+    def test_whoever_asks_in_the_middle_hides_nothing(self, serve_raw: ServeRaw) -> None:
+        """Always after the same piece, and never between two exchanges: what was read would seem to be counted."""
+        stray = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret"
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nA: "
+        head += b"x" * (len(stray) - len(head) - 4) + b"\r\n\r\n"
+        assert len(head) == len(stray)
+        ends = [threading.Event() for _ in range(4)]
+        exchanges: list[Any] = [step for end in ends for step in (READ_REQUEST, head, end, b"piece")]
+        late = threading.Event()
+        server = serve_raw([*exchanges, late, stray, HANG])
+        conn = connections.HTTPConnection("127.0.0.1", server.port, timeout=5)
+        for end in ends:
+            conn.request("GET", "/")
+            response = conn.getresponse()
+            assert conn.is_connected
+            end.set()
+            assert response.read() == b"piece"
+        late.set()
+        assert wait_until(lambda: conn.probe is not None and conn.probe._is_readable())
+        assert not conn.is_connected
+        conn.close()
+
     def test_a_second_reader_that_is_late_hides_nothing(
         self, session: httpkit.Session, serve_raw: ServeRaw
     ) -> None:
