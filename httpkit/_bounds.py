@@ -6,9 +6,9 @@ Bodies are measured where they are decoded, in `_wire`; those of adapters that a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import cast
 
-from ._records import record
 from .exceptions import ResponseTooLarge
 from .timeouts import UNSET, Unset
 
@@ -18,7 +18,7 @@ __all__ = ["Bounds"]
 _FREE = 8_388_608
 
 
-@record(frozen=True)
+@dataclass(frozen=True)
 class Bounds:
     """Limits of the body of one response; None is no limit, UNSET leaves it to whoever is asked next.
 

@@ -8,12 +8,12 @@ What is sent, to whom and how often is decided in `auth`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from ._message.fields import Challenge, parse_dict_header
-from ._records import record
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -34,7 +34,7 @@ _STRENGTH = {name: len(_HASHES) - rank for rank, name in enumerate(_HASHES)}
 _ATTR_CHARS = "!#$&+^`|"
 
 
-@record(frozen=True)
+@dataclass(frozen=True)
 class Use:
     """One use of a nonce: what the response is calculated over, besides the challenge and the secret.
 

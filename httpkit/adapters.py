@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -410,7 +411,7 @@ class HTTPAdapter(BaseAdapter):
                 raise ValueError(
                     "uds= and allow_addresses= exclude each other: a Unix socket has no address to be checked"
                 )
-            route = Route(route.resolve, route.uds, guard)
+            route = replace(route, guard=guard)
             for manager in (self.poolmanager, *self.proxy_manager.values()):
                 pools.lead(manager, route)
                 pools.close(manager)  # what is connected already was not checked

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, Literal, Union
 
 from ._message import bodies, fields, grammar, urls
-from ._records import record
 from .exceptions import InvalidSchema, InvalidURL, RequestException, TooManyRedirects
 from .models import REDIRECT_STATI, PreparedRequest, Response
 
@@ -53,7 +53,7 @@ RedirectPolicy = Union[Literal["all", "same-origin", "none"], Callable[[Response
 _POLICIES = ("all", "same-origin", "none")
 
 
-@record(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SecretFields:
     """Which fields of a request belong to its first origin, besides those whose names look like keys.
 

@@ -13,9 +13,9 @@ import enum
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal, cast
 
-from ._records import field, record
 from .exceptions import DeadlineExceeded
 
 __all__ = [
@@ -47,7 +47,7 @@ Unset = Literal[_Unset.UNSET]
 _FOREVER = 2_000_000
 
 
-@record(frozen=True)
+@dataclass(frozen=True)
 class Timeout:
     """Limits in seconds; None is no limit.
 
@@ -135,7 +135,7 @@ class Stopwatch:
         self._since = now
 
 
-@record(frozen=True)
+@dataclass(frozen=True)
 class RunningTimeout(Timeout):
     """A timeout whose call has begun; made by `Timeout.start()`. Its limits stand for one call and all that it does."""
 

@@ -22,10 +22,10 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Union
 
-from .._records import record
 from ..exceptions import AddressNotAllowed
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _reason(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-@record(frozen=True)
+@dataclass(frozen=True)
 class Route:
     """Where connections go instead of where the name in the URL leads: to other addresses, or to a Unix socket.
 

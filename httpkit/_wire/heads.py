@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any
 
-from .._records import record
 from ..exceptions import MalformedResponse
 
 __all__ = [
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 
-@record(frozen=True)
+@dataclass(frozen=True)
 class Limits:
     """How much a peer may send before the message is rejected. Sizes are in bytes. Raises ValueError below 0."""
 
@@ -48,10 +48,10 @@ class Limits:
     interim: int = 32
 
     def __post_init__(self) -> None:
-        for name in self.__match_args__:
-            value = getattr(self, name)
+        for field in fields(self):
+            value = getattr(self, field.name)
             if not isinstance(value, int) or value < 0:
-                raise ValueError(f"the limit {name} is {value!r}; give a whole number, 0 or more")
+                raise ValueError(f"the limit {field.name} is {value!r}; give a whole number, 0 or more")
 
 
 DEFAULT_LIMITS = Limits()

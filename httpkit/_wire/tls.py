@@ -19,12 +19,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import import_module
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from .._records import record
 from ..exceptions import RequestException, SSLError
 
 __all__ = [
@@ -50,7 +50,7 @@ class TLSFileNotFound(RequestException, FileNotFoundError):
     """A file or directory that `verify=` or `cert=` names does not exist."""
 
 
-@record(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All that a shared context depends on. Paths are text; versions are `ssl.TLSVersion`; names are urllib3's.
 
@@ -73,8 +73,6 @@ class Settings:
 
     def without_client_certificate(self) -> Settings:
         """The same for a peer that shall not see the client's certificate: a proxy."""
-        from dataclasses import replace
-
         return replace(self, cert_file=None, key_file=None, key_password=None)
 
 
